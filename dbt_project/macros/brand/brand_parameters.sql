@@ -1,0 +1,26 @@
+{#
+    Parameters of the brand whose build file is open. `tessera run` writes them to config.brand_parameters from
+    brands/<brand>/brand.yml, so a build file describes itself and plain dbt needs no further set-up.
+    One macro per parameter: unit tests override the macro they need.
+#}
+{% macro brand_parameter(name, default) -%}
+    {%- if not execute -%}{{ return(default) }}{%- endif -%}
+    {%- set rows = run_query("select parameter_value from config.brand_parameters where parameter_name = '" ~ name ~ "'") -%}
+    {%- if rows | length == 0 -%}
+        {{ exceptions.raise_compiler_error("config.brand_parameters has no '" ~ name ~ "'; run `tessera run` for this brand once to write its parameters") }}
+    {%- endif -%}
+    {{ return(rows.columns[0].values()[0]) }}
+{%- endmacro %}
+
+{% macro brand_zone() %}{{ return(brand_parameter('zone', 'Asia/Shanghai')) }}{% endmacro %}
+{% macro brand_day_start_minutes() %}{{ return(brand_parameter('day_start_minutes', '0') | int) }}{% endmacro %}
+{% macro brand_currency_code() %}{{ return(brand_parameter('currency_code', 'CNY')) }}{% endmacro %}
+{% macro brand_as_of_clock() %}{{ return(brand_parameter('as_of_clock', 'today')) }}{% endmacro %}
+{% macro brand_churn_horizon_days() %}{{ return(brand_parameter('churn_horizon_days', '90') | int) }}{% endmacro %}
+{% macro brand_purchase_horizon_days() %}{{ return(brand_parameter('purchase_horizon_days', '30') | int) }}{% endmacro %}
+{% macro brand_training_cut_count() %}{{ return(brand_parameter('training_cut_count', '6') | int) }}{% endmacro %}
+{% macro brand_training_cut_step_days() %}{{ return(brand_parameter('training_cut_step_days', '30') | int) }}{% endmacro %}
+{% macro brand_lifecycle_new_days() %}{{ return(brand_parameter('lifecycle_new_days', '30') | int) }}{% endmacro %}
+{% macro brand_lifecycle_active_days() %}{{ return(brand_parameter('lifecycle_active_days', '90') | int) }}{% endmacro %}
+{% macro brand_lifecycle_dormant_days() %}{{ return(brand_parameter('lifecycle_dormant_days', '180') | int) }}{% endmacro %}
+{% macro brand_rfm_window_days() %}{{ return(brand_parameter('rfm_window_days', '365') | int) }}{% endmacro %}

@@ -1,0 +1,14 @@
+{#
+    The two clocks of a build. Both come from the environment, not from --vars: a changed --vars makes dbt parse the
+    whole project again.
+#}
+
+{# UTC timestamp as text, or none: rows loaded after it are not known to this build. #}
+{% macro known_at() %}{{ return(env_var('TESSERA_KNOWN_AT', '') or none) }}{% endmacro %}
+
+{# ISO date as text, or none: the cut asked for; without one the brand's clock decides (int_clocks_resolved). #}
+{% macro requested_as_of_date() %}{{ return(env_var('TESSERA_AS_OF_DATE', '') or none) }}{% endmacro %}
+
+{# First and last business date that a backfill rebuilds whatever has changed; none when this is no backfill. #}
+{% macro window_start() %}{{ return(env_var('TESSERA_WINDOW_START', '') or none) }}{% endmacro %}
+{% macro window_end() %}{{ return(env_var('TESSERA_WINDOW_END', '') or none) }}{% endmacro %}

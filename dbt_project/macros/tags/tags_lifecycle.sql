@@ -1,0 +1,43 @@
+{# Facts, one row per member and purchase day: age_days before the cut and gap_days since the purchase day before. #}
+{% macro tag_family_lifecycle() %}
+{% set declarations %}
+code: lifecycle
+label_zh: 生命周期
+label_en: Lifecycle
+owner: crm
+source: fct_orders
+tags:
+  - code: lifecycle_state
+    label_zh: 生命周期阶段
+    label_en: Lifecycle state
+    type: text
+    default: "'prospect'"
+    goal: 分阶段运营 / operations by stage
+    sql: "case when max(age_days) <= {{ brand_lifecycle_new_days() }} then 'new' when min(age_days) <= {{ brand_lifecycle_active_days() }} and count(case when age_days <= 365 then 1 end) >= 5 then 'loyal' when min(age_days) <= {{ brand_lifecycle_active_days() }} then 'active' when min(age_days) <= {{ brand_lifecycle_dormant_days() }} then 'dormant' else 'lost' end"
+    values:
+      - {code: prospect, label_zh: 潜客（尚未下单）, label_en: 'prospect: no order yet'}
+      - {code: new, label_zh: 新客（首单在新客窗口内）, label_en: 'new: first order within the new-member window'}
+      - {code: active, label_zh: 活跃老客, label_en: 'active: ordered within the active window'}
+      - {code: loyal, label_zh: 忠诚客（活跃且一年购买5天及以上）, label_en: 'loyal: active with five or more purchase days in a year'}
+      - {code: dormant, label_zh: 沉默客, label_en: 'dormant: past the active window'}
+      - {code: lost, label_zh: 流失客, label_en: 'lost: past the dormant window'}
+  - {code: is_repeat_buyer, label_zh: 是否复购客, label_en: Bought on two or more days, type: boolean, default: 'false', goal: 复购分析 / repurchase, sql: 'count(*) >= 2'}
+  - {code: customer_age_days, label_zh: 首购至今天数, label_en: Days since the first order, type: integer, unit: days, goal: 生命周期 / lifecycle, sql: max(age_days)}
+  - {code: purchase_cycle_days, label_zh: 平均复购周期, label_en: Mean days between purchase days in the last 365 days, type: rate, unit: days, goal: 复购提醒 / replenishment reminders, sql: 'avg(case when age_days <= 365 then cast(gap_days as double) end)'}
+  - {code: days_past_cycle, label_zh: 超出复购周期天数, label_en: Days by which the usual cycle is exceeded (negative = not yet due), type: rate, unit: days, goal: 复购提醒 / replenishment reminders, sql: 'min(age_days) - avg(case when age_days <= 365 then cast(gap_days as double) end)'}
+  - {code: is_past_cycle, label_zh: 是否超过复购周期, label_en: Usual cycle is exceeded, type: boolean, default: 'false', goal: 流失预警 / churn warning, sql: 'coalesce(min(age_days) > avg(case when age_days <= 365 then cast(gap_days as double) end), false)'}
+  - code: activity_level_90d
+    label_zh: 近90天活跃度
+    label_en: Activity in the last 90 days
+    type: text
+    default: "'none'"
+    goal: 活跃分层 / activity tiers
+    sql: "case when count(case when age_days <= 90 then 1 end) >= 10 then 'high' when count(case when age_days <= 90 then 1 end) >= 3 then 'medium' when count(case when age_days <= 90 then 1 end) >= 1 then 'low' else 'none' end"
+    values:
+      - {code: high, label_zh: 高（10天及以上有购买）, label_en: 'high: ten or more purchase days'}
+      - {code: medium, label_zh: 中（3至9天）, label_en: 'medium: three to nine purchase days'}
+      - {code: low, label_zh: 低（1至2天）, label_en: 'low: one or two purchase days'}
+      - {code: none, label_zh: 无购买, label_en: no purchase}
+{% endset %}
+{{ return(fromyaml(declarations)) }}
+{% endmacro %}

@@ -1,0 +1,99 @@
+with redemptions as (
+
+    select * from {{ ref('stg_coupon_redemptions') }}
+
+),
+
+coupon_products as (
+
+    select * from {{ ref('stg_coupon_products') }}
+
+),
+
+order_lines as (
+
+    select * from {{ ref('stg_order_lines') }}
+
+),
+
+-- Only the redeemers' shopping on the redemption day matters; everything else is left out before the joins.
+same_day_lines as (
+
+    select
+        redemptions.redemption_id,
+        order_lines.order_id,
+        order_lines.product_id,
+        order_lines.coupon_discount_amount,
+        order_lines.ordered_at,
+        redemptions.coupon_code,
+        redemptions.campaign_id
+    from redemptions
+    inner join order_lines
+        on redemptions.member_id = order_lines.member_id
+        and redemptions.business_date = order_lines.business_date
+    where order_lines.line_kind = 'sale'
+
+),
+
+valid_products as (
+
+    select distinct coupon_code, campaign_id, product_id from coupon_products
+
+),
+
+baskets as (
+
+    select
+        same_day_lines.redemption_id,
+        same_day_lines.order_id,
+        max(case when valid_products.product_id is not null then 1 else 0 end) as has_valid_product,
+        sum(coalesce(same_day_lines.coupon_discount_amount, 0)) as coupon_discount_amount,
+        min(same_day_lines.ordered_at) as ordered_at
+    from same_day_lines
+    left join valid_products
+        on same_day_lines.coupon_code = valid_products.coupon_code
+        and same_day_lines.campaign_id = valid_products.campaign_id
+        and same_day_lines.product_id = valid_products.product_id
+    group by same_day_lines.redemption_id, same_day_lines.order_id
+
+),
+
+-- Several baskets on one day: the one with a product the coupon is valid for, then the largest coupon discount, then
+-- the earliest.
+ranked as (
+
+    select
+        *,
+        count(*) over (partition by redemption_id) as same_day_order_count,
+        row_number() over (
+            partition by redemption_id
+            order by
+                has_valid_product desc nulls last, coupon_discount_amount desc nulls last,
+                ordered_at nulls last, order_id nulls last
+        ) as best_first
+    from baskets
+
+),
+
+final as (
+
+    select
+        redemptions.redemption_id,
+        redemptions.member_id,
+        redemptions.campaign_id,
+        ranked.order_id,
+        redemptions.coupon_code,
+        redemptions.source_system,
+        redemptions.batch_id,
+        coalesce(ranked.same_day_order_count, 0) as same_day_order_count,
+        ranked.order_id is not null as is_order_matched,
+        coalesce(ranked.has_valid_product, 0) = 1 as is_product_matched,
+        redemptions.business_date,
+        coalesce(ranked.ordered_at, {{ business_day_start('redemptions.business_date') }}) as redeemed_at,
+        redemptions.loaded_at
+    from redemptions
+    left join ranked on redemptions.redemption_id = ranked.redemption_id and ranked.best_first = 1
+
+)
+
+select * from final

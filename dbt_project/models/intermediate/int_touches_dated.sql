@@ -1,0 +1,33 @@
+with touches as (
+
+    select * from {{ ref('stg_touches') }}
+
+),
+
+campaigns as (
+
+    select * from {{ ref('stg_campaigns') }}
+
+),
+
+-- A list of who was targeted has no time of its own: the campaign's first day stands for it, and says so.
+final as (
+
+    select
+        touches.touch_id,
+        touches.member_id,
+        touches.campaign_id,
+        touches.member_key,
+        touches.source_system,
+        touches.channel,
+        touches.touch_type,
+        touches.touched_at is null as is_date_assumed,
+        coalesce(touches.business_date, campaigns.start_date) as business_date,
+        coalesce(touches.touched_at, {{ business_day_start('campaigns.start_date') }}) as touched_at,
+        touches.loaded_at
+    from touches
+    left join campaigns on touches.campaign_id = campaigns.campaign_id
+
+)
+
+select * from final

@@ -1,0 +1,38 @@
+with sighted as (
+
+    select * from {{ ref('int_members_sighted') }}
+
+),
+
+profiles as (
+
+    select * from {{ ref('stg_members') }}
+
+),
+
+final as (
+
+    select
+        sighted.member_id,
+        sighted.member_key,
+        sighted.source_system,
+        profiles.gender,
+        profiles.age_band,
+        profiles.income_band,
+        profiles.home_ownership,
+        profiles.marital_status,
+        profiles.household_size,
+        profiles.household_composition,
+        profiles.kids_count,
+        profiles.region,
+        sighted.country_name,
+        profiles.member_id is not null as has_profile,
+        sighted.first_seen_date,
+        profiles.registered_at,
+        sighted.loaded_at
+    from sighted
+    left join profiles on sighted.member_id = profiles.member_id
+
+)
+
+select * from final

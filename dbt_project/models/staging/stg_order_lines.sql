@@ -1,0 +1,80 @@
+{{ config(materialized=order_keyed_materialization(), incremental_strategy='append', pre_hook="{{ delete_touched_orders() }}") }}
+
+with order_lines as (
+
+    select * from {{ source('raw', 'order_lines') }}
+
+),
+
+batches as (
+
+    select batch_id from {{ ref('stg_load_batches') }}
+    where is_current and entity = 'order_lines'
+
+),
+
+{% if is_incremental() %}
+touched as (
+
+    {{ touched_orders(this) }}
+
+),
+{% endif %}
+
+current_lines as (
+
+    select
+        order_lines.*,
+        {{ entity_id('order_lines.source_system', 'order_lines.order_key') }} as order_id
+    from order_lines
+    inner join batches on order_lines.batch_id = batches.batch_id
+
+),
+
+-- The same key twice: the first one seen counts, whatever the order of arrival within a load.
+deduplicated as (
+
+    select *
+    from current_lines
+    {% if is_incremental() %}
+    where order_id in (select touched.order_id from touched)
+    {% endif %}
+    qualify row_number() over (
+        partition by order_id, order_line_number
+        order by loaded_at nulls last, batch_id nulls last, source_row_number nulls last
+    ) = 1
+
+),
+
+final as (
+
+    select
+        order_id || '-' || cast(order_line_number as {{ dbt.type_string() }}) as order_line_id,
+        order_id,
+        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ entity_id('source_system', 'product_code') }} as product_id,
+        member_key,
+        product_code,
+        source_system,
+        batch_id,
+        product_name,
+        product_kind,
+        line_kind,
+        store_code,
+        country_name,
+        currency_code,
+        cast(order_line_number as integer) as order_line_number,
+        quantity,
+        unit_price,
+        list_amount,
+        line_amount,
+        store_discount_amount,
+        coupon_discount_amount,
+        {{ business_date('ordered_at') }} as business_date,
+        ordered_at,
+        loaded_at
+    from deduplicated
+
+)
+
+select * from final

@@ -1,0 +1,41 @@
+{#- Every landed line, those of superseded batches too: what reconciliation and incremental models ask "what changed?" -#}
+with order_lines as (
+
+    select * from {{ source('raw', 'order_lines') }}
+
+),
+
+batches as (
+
+    select * from {{ ref('stg_load_batches') }}
+    where entity = 'order_lines'
+
+),
+
+-- A file is touched when its newest batch comes in; so are all the orders it ever named.
+files as (
+
+    select source_system, source_file, max(loaded_at) as touched_at
+    from batches
+    group by source_system, source_file
+
+),
+
+final as (
+
+    select
+        {{ entity_id('order_lines.source_system', 'order_lines.order_key') }} as order_id,
+        order_lines.batch_id,
+        order_lines.line_amount,
+        batches.is_current,
+        {{ business_date('order_lines.ordered_at') }} as business_date,
+        files.touched_at
+    from order_lines
+    inner join batches on order_lines.batch_id = batches.batch_id
+    inner join files
+        on order_lines.source_file = files.source_file
+        and order_lines.source_system = files.source_system
+
+)
+
+select * from final

@@ -1,0 +1,24 @@
+{% set rows = [] %}
+{% for family in tag_families() %}
+    {% for tag in compile_tags(family) %}
+        {% for value in tag['values'] %}
+            {% do rows.append({'tag': tag.code, 'value': value, 'position': loop.index}) %}
+        {% endfor %}
+    {% endfor %}
+{% endfor %}
+
+with final as (
+
+    {% for row in rows %}
+    select
+        {{ text_literal(row.tag) }} as tag_code,
+        {{ text_literal(row.value.code) }} as value_code,
+        {{ text_literal(row.value.label_zh) }} as label_zh,
+        {{ text_literal(row.value.label_en) }} as label_en,
+        {{ row.position }} as position
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+)
+
+select * from final

@@ -1,0 +1,73 @@
+{% set family = tag_family_transaction() %}
+
+with members as (
+
+    select * from {{ ref('dim_members') }}
+
+),
+
+clocks as (
+
+    select * from {{ ref('int_clocks_resolved') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+    where member_id is not null and is_valid
+
+),
+
+refunds as (
+
+    select * from {{ ref('fct_refunds') }}
+    where member_id is not null
+
+),
+
+unioned as (
+
+    select member_id, order_id, gross_amount, cast(0 as decimal(18, 4)) as refund_amount, unit_count, line_count, business_date
+    from orders
+    union all
+    select member_id, cast(null as {{ dbt.type_string() }}) as order_id, cast(0 as decimal(18, 2)) as gross_amount, refund_amount,
+        cast(0 as decimal(18, 4)) as unit_count, 0 as line_count, business_date
+    from refunds
+
+),
+
+facts as (
+
+    select
+        unioned.*,
+        {{ days_between('unioned.business_date', 'clocks.as_of_date') }} as age_days
+    from unioned
+    inner join clocks on unioned.business_date < clocks.as_of_date
+
+),
+
+
+aggregated as (
+
+    select
+        member_id,
+        {{- tag_expressions(family) }}
+    from facts
+    group by member_id
+
+),
+
+final as (
+
+    select
+        members.member_id,
+        {{- tag_columns(family, 'aggregated') }}
+        clocks.as_of_date
+    from members
+    cross join clocks
+    left join aggregated on members.member_id = aggregated.member_id
+
+)
+
+select * from final

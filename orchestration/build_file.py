@@ -1,0 +1,186 @@
+"""The private DuckDB file in which a brand's warehouse is built: what must stand in it before dbt can start.
+
+Views over the lake (schema raw), the brand's configuration (config), and the tables that Python writes (ml, ops).
+Whatever dbt builds belongs in dbt_project; opening the file belongs in `orchestration.warehouse`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from orchestration import warehouse
+from orchestration.brands import Brand
+from orchestration.landing.contract import load_contract
+from orchestration.settings import Settings
+
+SCORES = {
+    "member_id": "varchar",
+    "model_version": "varchar",
+    "tier": "varchar",
+    "horizon_days": "integer",
+    "score": "double",
+    "percentile": "double",
+    "as_of_date": "date",
+}
+EVALUATIONS = {
+    "model_name": "varchar",
+    "model_version": "varchar",
+    "candidate": "varchar",
+    "split": "varchar",
+    "verdict": "varchar",
+    "horizon_days": "integer",
+    "population_count": "bigint",
+    "positive_count": "bigint",
+    "base_rate": "double",
+    "auc": "double",
+    "auc_ci_low": "double",
+    "auc_ci_high": "double",
+    "average_precision": "double",
+    "brier": "double",
+    "brier_skill": "double",
+    "log_loss": "double",
+    "ece_10_equal_count": "double",
+    "lift_at_10_percent": "double",
+    "mean_score_over_base": "double",
+    "is_champion": "boolean",
+    "beats_rule": "boolean",
+    "suspected_leak": "boolean",
+    "as_of_date": "date",
+}
+GATE_RESULTS = {
+    "run_id": "varchar",
+    "gate": "varchar",
+    "check_name": "varchar",
+    "subject": "varchar",
+    "severity": "varchar",
+    "is_passed": "boolean",
+    "observed": "varchar",
+    "checked_at": "timestamptz",
+}
+# Tables that Python writes; created empty so that dbt and the first run find them.
+PYTHON_TABLES = {
+    "ml.churn_scores": SCORES,
+    "ml.propensity_scores": SCORES,
+    "ml.model_evaluations": EVALUATIONS,
+    "ops.gate_results": GATE_RESULTS,
+}
+
+_BATCH_COLUMNS = {
+    "batch_id": "VARCHAR",
+    "entity": "VARCHAR",
+    "source_system": "VARCHAR",
+    "source_file": "VARCHAR",
+    "source_business_date": "DATE",
+    "content_hash": "VARCHAR",
+    "loaded_at": "TIMESTAMPTZ",
+    "rows_in": "BIGINT",
+    "rows_landed": "BIGINT",
+    "rows_quarantined": "BIGINT",
+    "cleaning_rule_hits": "MAP(VARCHAR, BIGINT)",
+}
+
+
+def _literal(path: Path) -> str:
+    """A path as a SQL literal. Views and read functions take no parameters, so quotes are doubled here."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _columns_sql(columns: dict[str, str]) -> str:
+    return ", ".join(f'"{name}" {type_}' for name, type_ in columns.items())
+
+
+def _empty_select(columns: dict[str, str]) -> str:
+    fields = ", ".join(f'cast(null as {type_}) as "{name}"' for name, type_ in columns.items())
+    return f"select {fields} where false"
+
+
+def create_raw_views(connection: duckdb.DuckDBPyConnection, lake: Path) -> None:
+    """One view per contract entity over the lake's Parquet files, and two over the batch manifests.
+
+    An entity without files becomes an empty view of the contract's columns, so that every model always compiles.
+    """
+    connection.execute("create schema if not exists raw")
+    for entity in load_contract().values():
+        folder = lake / "raw" / entity.name
+        columns = dict(entity.duckdb_columns())
+        if any(folder.glob("*.parquet")):
+            fields = ", ".join(f'"{name}"' for name in columns)
+            body = f"select {fields} from read_parquet({_literal(folder / '*.parquet')}, union_by_name = true)"  # noqa: S608
+        else:
+            body = _empty_select(columns)
+        connection.execute(f'create or replace view raw."{entity.name}" as {body}')
+    manifests = lake / "batches"
+    if any(manifests.glob("*.json")):
+        spec = "{" + ", ".join(f"{name}: '{type_}'" for name, type_ in _BATCH_COLUMNS.items()) + "}"
+        batches = f"select * from read_json({_literal(manifests / '*.json')}, columns = {spec})"  # noqa: S608
+    else:
+        batches = _empty_select(_BATCH_COLUMNS)
+    connection.execute(f"create or replace view raw.load_batches as {batches}")
+    connection.execute(
+        """
+        create or replace view raw.cleaning_rule_hits as
+        with hits as (
+            select batch_id, entity, unnest(map_entries(cleaning_rule_hits)) as hit from raw.load_batches
+        )
+        select hits.batch_id, hits.entity, hits.hit.key as rule_code, hits.hit.value as rows_touched,
+            rules.label_zh, rules.label_en
+        from hits
+        left join config.cleaning_rules as rules on rules.rule_code = hits.hit.key and rules.entity = hits.entity
+        """
+    )
+
+
+def write_config(connection: duckdb.DuckDBPyConnection, brand: Brand) -> None:
+    """config.brand_parameters and config.cleaning_rules, as the brand's YAML says now."""
+    parameters = pd.DataFrame(sorted(brand.flat_parameters().items()), columns=["parameter_name", "parameter_value"])
+    rules = pd.DataFrame(
+        [(rule.code, rule.entity, rule.label_zh, rule.label_en) for source in brand.sources for rule in source.cleaning_rules],
+        columns=["rule_code", "entity", "label_zh", "label_en"],
+        dtype="str",
+    )
+    connection.execute("create schema if not exists config")
+    for name, frame in (("brand_parameters", parameters), ("cleaning_rules", rules)):
+        columns = ", ".join(f"cast({column} as varchar) as {column}" for column in frame.columns)
+        connection.register("frame_to_write", frame)
+        connection.execute(f"create or replace table config.{name} as select distinct {columns} from frame_to_write order by all")  # noqa: S608
+        connection.unregister("frame_to_write")
+
+
+def create_python_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Empty tables for what Python writes, where they do not exist yet."""
+    for table, columns in PYTHON_TABLES.items():
+        connection.execute(f"create schema if not exists {table.partition('.')[0]}")
+        connection.execute(f"create table if not exists {table} ({_columns_sql(columns)})")
+
+
+def prepare(settings: Settings, brand: Brand) -> None:
+    """Make the build file ready for dbt: configuration, raw views, Python's tables. Repeating it changes nothing."""
+    with warehouse.writer(settings.build_file) as connection:
+        write_config(connection, brand)
+        create_raw_views(connection, settings.lake)
+        create_python_tables(connection)
+
+
+def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame, key: tuple[str, ...]) -> None:
+    """Write `rows` to a Python table, in place of the rows that have one of the keys in them; all or nothing.
+
+    Raises KeyError for a table that PYTHON_TABLES does not declare.
+    """
+    columns = PYTHON_TABLES[table]
+    fields = ", ".join(f'cast("{name}" as {type_}) as "{name}"' for name, type_ in columns.items())
+    match = " and ".join(f'{table}."{name}" is not distinct from incoming."{name}"' for name in key)
+    connection.register("rows_to_write", rows)
+    try:
+        connection.execute("begin")
+        connection.execute(f"create or replace temp table incoming as select {fields} from rows_to_write")  # noqa: S608
+        connection.execute(f"delete from {table} where exists (select 1 from incoming where {match})")  # noqa: S608
+        connection.execute(f"insert into {table} select * from incoming order by all")  # noqa: S608
+        connection.execute("commit")
+    except Exception:
+        connection.execute("rollback")
+        raise
+    finally:
+        connection.unregister("rows_to_write")

@@ -1,0 +1,85 @@
+"""What a build was made from, as hashes: when a build may go on incrementally, and when there is nothing to do.
+
+The hashes are compared here; making the build belongs in dbt and Dagster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from orchestration import warehouse
+from orchestration.brands import Brand
+from orchestration.settings import Settings
+
+# Their results are in the published tables, so another version of them is another input.
+_LIBRARIES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "pandas", "numpy", "scikit-learn", "great-expectations")
+
+
+def hash_files(files: Iterable[Path], root: Path) -> str:
+    """sha256 over relative names and contents, in sorted order."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(b"\0")
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _text_files(*folders: Path) -> list[Path]:
+    suffixes = {".py", ".sql", ".yml", ".yaml", ".toml", ".csv"}
+    return [
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix in suffixes and "target" not in path.parts
+    ]
+
+
+def _incremental_inputs(settings: Settings) -> str:
+    """Hash of what incremental models are computed with: a change makes their old rows wrong."""
+    dbt = settings.dbt_project_dir
+    folders = [dbt / "models" / name for name in ("staging", "intermediate", "marts", "metrics")]
+    folders += [dbt / "macros" / name for name in ("brand", "cross_db", "incremental", "schema")]
+    code = hash_files(_text_files(*folders), settings.project_root)
+    return hashlib.sha256(f"{code}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()).hexdigest()
+
+
+def needs_full_refresh(settings: Settings, brand: Brand) -> bool:
+    """True when the build file was made by other SQL or another configuration, or by nobody yet."""
+    with warehouse.read_only(settings.build_file) as connection:
+        exists = connection.execute(
+            "select count(*) from information_schema.tables where table_schema = 'config' and table_name = 'build_state'"
+        ).fetchone()
+        if not exists or not exists[0]:
+            return True
+        row = connection.execute("select incremental_inputs from config.build_state").fetchone()
+    return row is None or row[0] != _incremental_inputs(settings)
+
+
+def record(settings: Settings, brand: Brand) -> None:
+    """Remember what the warehouse models were just built with."""
+    state = pd.DataFrame({"brand": [brand.brand], "incremental_inputs": [_incremental_inputs(settings)]})
+    with warehouse.writer(settings.build_file) as connection:
+        connection.register("state", state)
+        connection.execute("create or replace table config.build_state as select * from state")
+
+
+def input_fingerprint(settings: Settings, brand: Brand, *, as_of_date: str = "") -> str:
+    """Hash of everything but the source files that a publication depends on.
+
+    Code, configuration, library versions, the cut asked for and, for a brand on today's clock, the business day.
+    Whether source files are new is asked of the lake (`landing.land.pending`), which is cheaper and exact.
+    """
+    root = settings.project_root
+    code = hash_files(_text_files(root / "orchestration", root / "ml", root / "dbt_project"), root)
+    configuration = hash_files(_text_files(settings.brand_dir), settings.brands_dir)
+    versions = ",".join(f"{name}={metadata.version(name)}" for name in _LIBRARIES)
+    today = datetime.now(ZoneInfo(brand.zone)).date().isoformat() if brand.clock.as_of == "today" else ""
+    return hashlib.sha256("|".join((code, configuration, versions, as_of_date, today)).encode()).hexdigest()

@@ -1,0 +1,67 @@
+"""When a brand is built: by hand, daily, and when new source files arrive. What is built belongs in the other folders."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from orchestration.landing import land as landing
+from orchestration.landing.errors import LandingError
+from orchestration.partitions import business_dates
+from orchestration.resources import current_brand, current_settings
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+
+
+@dg.definitions
+def automation() -> dg.Definitions:
+    brand = current_brand()
+    partitions = business_dates(brand)
+    build_brand_job = dg.define_asset_job(
+        "build_brand_job",
+        selection=dg.AssetSelection.all(),
+        description="Land what is new, build, check every stage, and publish. For daily sources: the business dates asked for.",
+    )
+
+    @dg.schedule(
+        name="build_brand_job_daily",
+        job=build_brand_job,
+        cron_schedule=brand.schedule.cron,
+        execution_timezone=brand.zone,
+        description="Every night: yesterday's business date, and whatever else has come in for it.",
+    )
+    def build_brand_job_daily(context: dg.ScheduleEvaluationContext):
+        local = context.scheduled_execution_time.astimezone(partitions.timezone_info if hasattr(partitions, "timezone_info") else None)
+        yesterday = (local.date() - timedelta(days=1)).isoformat()
+        return dg.RunRequest(run_key=f"daily-{yesterday}", partition_key=yesterday)
+
+    @dg.sensor(
+        name="source_files_arrived_build_sensor",
+        job=build_brand_job,
+        minimum_interval_seconds=60,
+        description="Starts a run when source files are new or changed, over the business dates they are for.",
+    )
+    def source_files_arrived_build_sensor(context: dg.SensorEvaluationContext):
+        try:
+            files = landing.pending(current_settings(), brand)
+        except LandingError as error:
+            return dg.SkipReason(str(error))
+        if not files:
+            return dg.SkipReason("no new source file")
+        # The same set of files is asked for once; a failed run is retried by a person or by the schedule.
+        key = "|".join(sorted(f"{f.entity}:{f.path}:{f.path.stat().st_mtime_ns}" for f in files))
+        return dg.RunRequest(run_key=f"files-{_digest(key)}", tags=range_tags(files))
+
+    return dg.Definitions(jobs=[build_brand_job], schedules=[build_brand_job_daily], sensors=[source_files_arrived_build_sensor])
+
+
+def range_tags(files: list[landing.PendingFile]) -> dict[str, str]:
+    """Run tags for the business dates that daily files are for; none when no file is daily."""
+    days = sorted(f.business_date for f in files if f.business_date is not None)
+    return {RANGE_START: days[0].isoformat(), RANGE_END: days[-1].isoformat()} if days else {}
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,11 @@
+"""Errors of landing. A message names the file, the column or key and the remedy; it never holds a value of the data."""
+
+from __future__ import annotations
+
+
+class LandingError(RuntimeError):
+    """A source file cannot be landed; nothing of it has been."""
+
+
+class LakeError(RuntimeError):
+    """The lake itself is damaged."""

@@ -1,0 +1,88 @@
+"""gate_raw: what landed may be staged. Types and nulls were judged row by row at landing; here whole batches are."""
+
+from __future__ import annotations
+
+from orchestration.quality.suite import Suite
+from orchestration.quality.suites.expect import between, equal_columns, row_count, zero
+
+GATE = "gate_raw"
+
+
+def suites(entities: tuple[str, ...], *, max_quarantine_share: float) -> tuple[Suite, ...]:
+    """Suites for the contract entities that a brand has. Shares are 0 to 1."""
+    checks = [_batches(entity, max_quarantine_share) for entity in entities]
+    if "order_lines" in entities:
+        checks.append(ORDER_LINES)
+    if "coupon_redemptions" in entities:
+        checks.append(COUPON_REDEMPTIONS)
+    return tuple(checks)
+
+
+def _batches(entity: str, max_quarantine_share: float) -> Suite:
+    return Suite(
+        gate=GATE,
+        subject=("raw", entity),
+        name="batches",
+        description=f"Every row of every batch of {entity} is landed or quarantined, and few are quarantined.",
+        # The entity is one of the contract's names, checked when the configuration was read.
+        sql=f"""
+            select batches.batch_id, batches.rows_in, batches.rows_landed + batches.rows_quarantined as rows_accounted,
+                batches.rows_landed, coalesce(lake.lake_row_count, 0) as lake_row_count,
+                batches.rows_quarantined / greatest(batches.rows_in, 1) as quarantine_rate
+            from raw.load_batches as batches
+            left join (select batch_id, count(*) as lake_row_count from raw.{entity} group by batch_id) as lake
+                on batches.batch_id = lake.batch_id
+            where batches.entity = '{entity}'
+        """,  # noqa: S608
+        expectations=(
+            row_count(1, None, "at least one batch has landed"),
+            equal_columns("rows_in", "rows_accounted", "rows in = rows landed + rows quarantined"),
+            equal_columns("rows_landed", "lake_row_count", "the lake holds as many rows as the batch says it landed"),
+            between("quarantine_rate", 0, max_quarantine_share, "the quarantined share is within the brand's limit"),
+        ),
+    )
+
+
+ORDER_LINES = Suite(
+    gate=GATE,
+    subject=("raw", "order_lines"),
+    name="content",
+    description="Order lines are dated in the past and their money has the sign of their kind.",
+    sql="""
+        select
+            count(*) as line_count,
+            count(*) filter (where ordered_at > loaded_at + interval 1 day) as future_line_count,
+            count(*) filter (where ordered_at < timestamptz '1990-01-01 00:00:00+00') as ancient_line_count,
+            count(*) filter (where line_kind = 'sale' and line_amount < 0) as negative_sale_count,
+            count(*) filter (where line_kind = 'refund' and line_amount > 0) as positive_refund_count,
+            count(distinct currency_code) as currency_count
+        from raw.order_lines
+    """,
+    expectations=(
+        between("line_count", 1, None, "there are order lines"),
+        zero("future_line_count", "no line is dated after it was loaded"),
+        zero("ancient_line_count", "no line is dated before 1990: an epoch of 0 is not a date"),
+        zero("negative_sale_count", "a sale does not take money away"),
+        zero("positive_refund_count", "a refund does not bring money in"),
+        between("currency_count", 1, 1, "one currency, because amounts are added up"),
+    ),
+)
+
+COUPON_REDEMPTIONS = Suite(
+    gate=GATE,
+    subject=("raw", "coupon_redemptions"),
+    name="content",
+    description="Redemptions name coupons that exist.",
+    sql="""
+        select
+            count(*) as redemption_count,
+            count(*) filter (where coupons.coupon_code is null) as unknown_coupon_count
+        from raw.coupon_redemptions as redemptions
+        left join (select distinct coupon_code, campaign_code from raw.coupon_products) as coupons
+            on redemptions.coupon_code = coupons.coupon_code and redemptions.campaign_code = coupons.campaign_code
+    """,
+    expectations=(
+        between("redemption_count", 1, None, "there are redemptions"),
+        zero("unknown_coupon_count", "every redeemed coupon is one that a campaign issued"),
+    ),
+)

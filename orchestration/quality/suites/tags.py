@@ -1,0 +1,79 @@
+"""gate_tags: the tag table and the segments cover the members they should, before anybody acts on them."""
+
+from __future__ import annotations
+
+from orchestration.quality.suite import Suite
+from orchestration.quality.suites.expect import between, equal_columns, not_null, row_count, zero
+
+GATE = "gate_tags"
+
+MEMBER_TAGS = Suite(
+    gate=GATE,
+    subject=("tags", "member_tags"),
+    name="agreement",
+    description="One row per member, and totals that agree with the orders they were computed from.",
+    sql="""
+        select
+            (select count(*) from marts.dim_members) as member_count,
+            (select count(*) from tags.member_tags) as tagged_member_count,
+            (select sum(order_count_total) from tags.member_tags) as tagged_order_count,
+            (select count(*) from marts.fct_orders, intermediate.int_clocks_resolved as clocks
+                where member_id is not null and is_valid and business_date < clocks.as_of_date) as order_count,
+            (select sum(spend_amount_total) from tags.member_tags) as tagged_spend_amount,
+            (select coalesce(sum(gross_amount), 0) from marts.fct_orders, intermediate.int_clocks_resolved as clocks
+                where member_id is not null and is_valid and business_date < clocks.as_of_date) as spend_amount,
+            (select count(*) from tags.member_tags where (lifecycle_state = 'prospect') <> (order_count_total = 0))
+                as lifecycle_mismatch_count
+    """,
+    expectations=(
+        equal_columns("member_count", "tagged_member_count", "every member has tags"),
+        equal_columns("tagged_order_count", "order_count", "orders in the tags = orders in the marts"),
+        equal_columns("tagged_spend_amount", "spend_amount", "spend in the tags = spend in the marts, to the cent"),
+        zero("lifecycle_mismatch_count", "a prospect is a member without an order, and nobody else is"),
+    ),
+)
+
+CATALOGUE = Suite(
+    gate=GATE,
+    subject=("tags", "tag_catalogue"),
+    name="coverage",
+    description="Every column of member_tags is in the catalogue, labelled in both languages.",
+    sql="""
+        select catalogue.tag_code, catalogue.label_zh, catalogue.label_en, catalogue.coverage_rate,
+            (select count(*) from tags.tag_catalogue) as tag_count,
+            (select count(*) from information_schema.columns where table_schema = 'tags' and table_name = 'member_tags'
+                and column_name not in ('member_id', 'as_of_date')) as column_count
+        from tags.tag_catalogue as catalogue
+    """,
+    expectations=(
+        row_count(40, None, "the first set has at least forty tags"),
+        not_null("label_zh", "a Chinese label"),
+        not_null("label_en", "an English label"),
+        equal_columns("tag_count", "column_count", "catalogue and table have the same tags"),
+        between("coverage_rate", 0, 1, "coverage is a share"),
+    ),
+)
+
+RFM = Suite(
+    gate=GATE,
+    subject=("segments", "seg_rfm"),
+    name="shares",
+    description="Quintiles are fifths, and no tier swallows the members.",
+    sql="""
+        with shares as (
+            select 'tier' as kind, rfm_tier as code, count(*) / sum(count(*)) over () as member_rate from segments.seg_rfm group by rfm_tier
+            union all
+            select 'recency_score', cast(recency_score as varchar), count(*) / sum(count(*)) over () from segments.seg_rfm group by recency_score
+        )
+        select kind, max(member_rate) as largest_member_rate, count(*) as code_count from shares group by kind
+    """,
+    expectations=(
+        row_count(2, 2, "tiers and recency scores are there"),
+        between("largest_member_rate", 0, 0.8, "no tier and no score holds more than 80 % of the members"),
+        between("code_count", 2, 8, "between two and eight classes"),
+    ),
+)
+
+
+def suites() -> tuple[Suite, ...]:
+    return (MEMBER_TAGS, CATALOGUE, RFM)
