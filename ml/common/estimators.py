@@ -20,12 +20,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ml.common import columns as col
 
 SEED = 20260101
 THREADS = 2
+_POOLS = ThreadpoolController()  # looked up once: finding the thread pools of a process takes 10 ms
 RULES = ("recency_rule", "order_count_rule")
 
 
@@ -88,7 +89,7 @@ def fit(estimator: Any, features: pd.DataFrame, labels: np.ndarray) -> Any:
     Boosting and BLAS meet at a barrier after every tiny step: a second thread gains little on a few thousand rows,
     costs minutes when the cores are busy, and makes sums depend on the number of cores.
     """
-    with parallel_config(backend="threading", n_jobs=THREADS), threadpool_limits(limits=1):
+    with parallel_config(backend="threading", n_jobs=THREADS), _POOLS.limit(limits=1):
         return estimator.fit(features, labels)
 
 
@@ -109,7 +110,7 @@ def fit_candidates(
 
 def predict(estimator: Any, features: pd.DataFrame) -> np.ndarray:
     """P(label = 1) per row, (n,). On one thread: a parallel forest adds its trees in the order they finish."""
-    with threadpool_limits(limits=1):
+    with _POOLS.limit(limits=1):
         return estimator.predict_proba(features)[:, 1]
 
 

@@ -88,8 +88,8 @@ def train_and_score(
     """
     now: Any = pd.Timestamp(known_until)
     prepared = _prepare(features, task)
-    names = model_features(prepared)
     cuts = mature_cuts(prepared[col.AS_OF_DATE].unique(), task.horizon_days, now)
+    names = _known_at_every_cut(prepared, model_features(prepared), cuts)
     try:
         split = judging_split(cuts, task.horizon_days, now)
         data = _label(prepared, purchase_days, task, cuts, now, names)
@@ -162,9 +162,8 @@ def score_members(
     if asked.empty:
         return _empty_scores()
     inputs = _as_inputs(asked, feature_names)
-    scores = asked.loc[:, col.KEYS].assign(
-        score=calibrate(calibrator, predict(estimator, inputs)).round(SCORE_DECIMALS)
-    )
+    scores = asked.loc[:, col.KEYS].astype({col.AS_OF_DATE: "datetime64[ns]"})
+    scores[col.SCORE] = calibrate(calibrator, predict(estimator, inputs)).round(SCORE_DECIMALS)
     # Rows are in member_id order, so method="first" breaks ties by it.
     scores[col.PERCENTILE] = scores[col.SCORE].rank(method="first") / len(scores)
     upper = [scores[col.PERCENTILE] > task.high_tier_percentile, scores[col.PERCENTILE] > task.medium_tier_percentile]
@@ -185,6 +184,19 @@ def _prepare(features: pd.DataFrame, task: Task) -> pd.DataFrame:
     days = pd.to_datetime(features[col.AS_OF_DATE]).astype("datetime64[ns]")
     asked = features.assign(as_of_date=days).loc[in_population(features, task.active_days)]
     return asked.sort_values(col.KEYS, ignore_index=True)
+
+
+def _known_at_every_cut(prepared: pd.DataFrame, names: list[str], cuts: tuple[pd.Timestamp, ...]) -> list[str]:
+    """Columns with at least one value at every training cut: one that starts later tells cuts apart, not members."""
+    rows = prepared.loc[prepared[col.AS_OF_DATE].isin(cuts)]
+    filled = _as_inputs(rows, names).notna().groupby(rows[col.AS_OF_DATE]).any().all(axis=0)
+    known = set(filled.index[filled.to_numpy(dtype=bool)])
+    empty = [name for name in col.RFM if name not in known]
+    if empty:
+        raise ValueError(
+            f"features have no value at some as_of_date in {', '.join(empty)}: check feat_members_purchases"
+        )
+    return [name for name in names if name in known]
 
 
 def _label(
@@ -325,7 +337,7 @@ def _version(data: _Data, task: Task, now: pd.Timestamp) -> tuple[str, str]:
     data_hash = hashlib.sha256(_row_hashes(data.rows).tobytes()).hexdigest()
     config = {
         "task": asdict(task),
-        "models": {name: repr(model) for name, model in candidates(data.feature_names).items()},
+        "models": {name: _plain_parameters(model) for name, model in candidates(data.feature_names).items()},
         "features": data.feature_names,
         "recipe": RECIPE_VERSION,
         "sklearn": sklearn.__version__,
@@ -333,6 +345,11 @@ def _version(data: _Data, task: Task, now: pd.Timestamp) -> tuple[str, str]:
     }
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
     return f"{task.name}-{now:%Y%m%d}-{digest[:10]}", data_hash
+
+
+def _plain_parameters(model: BaseEstimator) -> dict[str, Any]:
+    # Not repr: scikit-learn shortens a long one, and a changed parameter could hide in the part left out.
+    return {key: value for key, value in model.get_params().items() if isinstance(value, int | float | str | None)}
 
 
 def _row_hashes(rows: pd.DataFrame) -> Any:

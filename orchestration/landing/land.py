@@ -193,6 +193,7 @@ def _land_file(
     reasons = _reasons(connection) if rows_quarantined else {}
     _check_share(source, file, rows_in, rows_quarantined, reasons)
 
+    hits = rule_hits(connection, source, item.entity)
     moment = _moment(loaded_at, item.previous)
     batch_id = lakes.make_batch_id(
         moment, item.entity, source.source_system, file.name, content_hash, item.mapping_hash
@@ -227,7 +228,7 @@ def _land_file(
         rows_landed=rows_landed,
         rows_quarantined=rows_quarantined,
         rows_not_of_entity=rows_source - rows_typed,
-        cleaning_rule_hits=rule_hits(connection, source, item.entity),
+        cleaning_rule_hits=hits,
         quarantine_reasons=reasons,
         extra_columns=extras,
     )

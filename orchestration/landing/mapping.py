@@ -149,6 +149,8 @@ def _bind_problem(connection: duckdb.DuckDBPyConnection, sql: str, columns: dict
 
 
 def _type_problem(field: Field, found: str) -> str | None:
+    if found.startswith(("STRUCT", "MAP", "UNION")) or found.endswith("]"):
+        return f"gives {found}, not one value; write one expression"
     usable = found.startswith(("TIMESTAMP", "DATE", "VARCHAR")) or found == '"NULL"'
     if field.type in {"timestamp", "date"} and not usable:
         return f"gives {found}, not a {field.type}; convert it, such as to_timestamp(seconds) or strptime(text, form)"
@@ -297,6 +299,16 @@ def _fault(field: Field, guarded: bool) -> str | None:
     return f"case {' '.join(cases)} end" if cases else None
 
 
+def _where(mapping: EntityMapping, guarded: bool) -> str:
+    """The entity's WHERE clause, or nothing; guarded, a row on which it fails is let in to be quarantined."""
+    if not mapping.where:
+        return ""
+    if not guarded:
+        return f"where ({mapping.where}\n)"
+    fails = f"try(({mapping.where}\n) is null) is null"
+    return f"where case when {fails} then true else try({mapping.where}\n) end"
+
+
 @contextmanager
 def try_is_safe(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """TRY works only while this is open: the optimizer otherwise moves what two TRYs share out of both."""
@@ -338,14 +350,10 @@ def typed_sql(
         fault = _fault(field, guard)
         if fault:
             faults.append(fault)
-    where = ""
-    if mapping.where:
-        where = f"where ({mapping.where}\n)"
-        if guarded:
-            fails = f"try(({mapping.where}\n) is null) is null"
-            where = f"where case when {fails} then true else try({mapping.where}\n) end"
-            raws.append(f"(try(({mapping.where}\n) is null) is null) as bad_where")
-            faults.append("case when bad_where then 'where:cannot_be_evaluated' end")
+    where = _where(mapping, guarded)
+    if mapping.where and guarded:
+        raws.append(f"(try(({mapping.where}\n) is null) is null) as bad_where")
+        faults.append("case when bad_where then 'where:cannot_be_evaluated' end")
     extra = "cast(null as varchar)"
     if extras:
         record = ", ".join(f"{literal(name)}: {identifier(name)}" for name in extras)
@@ -363,8 +371,6 @@ def rule_hits(connection: duckdb.DuckDBPyConnection, source: Source, entity: str
     rules = source.rules_of(entity)
     if not rules:
         return {}
-    where = source.entities[entity].where
-    condition = f"where ({where}\n)" if where else ""
 
     def count(guarded: bool) -> tuple[Any, ...]:
         flags = []
@@ -372,12 +378,17 @@ def rule_hits(connection: duckdb.DuckDBPyConnection, source: Source, entity: str
             guard = guarded and not parse_expression(connection, rule.when).has_window
             flags.append(f"{'try' if guard else ''}({rule.when}\n) as r{position}")
         counts = ", ".join(f"count(*) filter (where r{position})" for position in range(len(rules)))
-        query = f"select {counts} from (select {', '.join(flags)} from src {condition})"
+        query = f"select {counts} from (select {', '.join(flags)} from src {_where(source.entities[entity], guarded)})"
         return connection.execute(query).fetchone() or ()
 
     try:
         counted = count(guarded=False)
     except duckdb.Error:
-        with try_is_safe(connection):
-            counted = count(guarded=True)
+        try:
+            with try_is_safe(connection):
+                counted = count(guarded=True)
+        except duckdb.Error:
+            raise LandingError(
+                f"{source.file}: a cleaning rule of {entity} fails on a row; use try_cast inside its window functions"
+            ) from None
     return {rule.code: int(hits) for rule, hits in zip(rules, counted, strict=True)}

@@ -26,7 +26,7 @@ entities:
     fields: {product_code: sku, product_kind: "'goods'"}
 """
 
-Write = Callable[[str, str], list[str]]
+Write = Callable[..., list[str]]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_defaults_are_filled_in_and_flattened_to_text(problems: Write, tmp_path:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("brand: [", ["brand.yml", "line 2", "malformed YAML"]),
+        ("brand: [", ["brand.yml", "line 1", "malformed YAML"]),
         ("- a list", ["brand.yml", "must be a mapping"]),
         (BRAND + "zon: UTC", ["brand.yml: zon: unknown key", "did you mean zone?"]),
         (BRAND + "zone: Asia/Shangai", ["brand.yml: zone", "did you mean Asia/Shanghai?"]),
@@ -143,7 +143,7 @@ def test_brand_without_sources_and_misnamed_source(problems: Write, tmp_path: Pa
 
 
 def test_unknown_brand_names_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match="unknown brand 'nobody'.*complete_journey"):
+    with pytest.raises(SettingsError, match=r"unknown brand 'nobody'.*complete_journey"):
         load_settings("nobody", {})
 
 

@@ -268,6 +268,8 @@ def test_sql_can_neither_write_nor_reach_other_files(published: Settings, tmp_pa
     before = {p: p.read_bytes() for p in published.published_dir.rglob("*") if p.is_file()}
     for sql in (
         "create table marts.extra as select 1",
+        "create temp table extra as select 1",
+        "create secret s (type http, bearer_token 'x')",
         "delete from marts.numbered",
         "drop table marts.numbered",
         f"copy (select 1) to '{target}'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -271,6 +272,13 @@ def test_only_the_newest_versions_are_kept(settings: Settings) -> None:
     assert len(files(settings)) == 2 + 2 * 2
 
 
+def test_the_current_version_is_never_pruned(settings: Settings) -> None:
+    made = [publish(settings, n)["version"] for n in (1, 2, 3)]
+    publishing.rollback(settings, made[0])
+    publishing._prune(settings, 1, current=made[0])
+    assert [v.version for v in publishing.list_versions(settings)] == [made[2], made[0]]
+
+
 def test_pruning_removes_halves_that_a_death_left(settings: Settings) -> None:
     publish(settings, 1)
     orphan = settings.published_dir / "versions" / "20200101T000000Z-abcdef"
@@ -531,6 +539,24 @@ def test_a_full_disk_keeps_what_was_published(settings: Settings, limits: tuple[
     assert publish(settings, 3)["previous_version"] == version  # with space again, the next run publishes
 
 
+def test_a_disk_that_fills_up_at_the_swap_takes_the_new_version_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(settings, 1)
+    before = files(settings)
+    build(settings, 2)
+    staged = publishing.stage_publication(settings, schemas=SCHEMAS, manifest_extra=EXTRA)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(settings.published_file))
+
+    monkeypatch.setattr(publishing, "_link", full)
+    with pytest.raises(PublishError, match=rf"{re.escape(str(settings.published_file))}: No space left on device"):
+        publishing.promote(staged, CLEAN)
+    assert files(settings) == before
+    assert published_number(settings) == 1
+
+
 def test_an_error_that_quotes_data_is_not_passed_on(settings: Settings) -> None:
     build(settings)
     with warehouse.writer(settings.build_file) as connection:
@@ -605,6 +631,42 @@ def test_readers_see_no_error_and_one_whole_version_through_publishes_and_a_roll
         observed |= set(eval(seen))
     assert observed <= expected
     assert len(observed) > 1  # the readers did live through a swap
+
+
+def test_a_reader_of_the_build_file_does_not_stop_staging(settings: Settings) -> None:
+    build(settings)
+    code = """
+    import sys, duckdb
+    with duckdb.connect(sys.argv[1], read_only=True) as connection:
+        print("open", flush=True)
+        sys.stdin.readline()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(settings.build_file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "open\n"
+        staged = publishing.stage_publication(settings, schemas=SCHEMAS, manifest_extra=EXTRA)
+        reader.communicate("\n", timeout=30)
+    publishing.promote(staged, CLEAN)
+    assert_consistent(settings)
+
+
+def test_a_writer_of_the_build_file_is_named(settings: Settings) -> None:
+    build(settings)
+    code = """
+    import sys, duckdb
+    with duckdb.connect(sys.argv[1]) as connection:
+        print("open", flush=True)
+        sys.stdin.readline()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(settings.build_file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "open\n"
+        with pytest.raises(PublishError, match=rf"lock on file.*PID {writer.pid}"):
+            publishing.stage_publication(settings, schemas=SCHEMAS, manifest_extra=EXTRA)
+        writer.communicate("\n", timeout=30)
+    assert files(settings) == set()
 
 
 def test_an_open_reader_keeps_its_version(settings: Settings) -> None:

@@ -80,3 +80,19 @@
 {% macro text_literal(value) -%}
     '{{ (value | string).replace("'", "''") }}'
 {%- endmacro %}
+
+{# Post-hook: every tag's labels as the comment of its column, so that a database browser shows them. #}
+{% macro document_tags(families) %}{{ return(adapter.dispatch('document_tags', 'tessera')(families)) }}{% endmacro %}
+
+{% macro default__document_tags(families) -%}
+    {%- for family in families %}
+    {%- for tag in compile_tags(family) %}
+    comment on column {{ this }}.{{ tag.code }} is {{ text_literal(tag.label_zh ~ ' / ' ~ tag.label_en) }};
+    {%- endfor %}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Spark keeps column comments in the table's own definition, which a CREATE TABLE AS does not take: none there. #}
+{% macro spark__document_tags(families) -%}
+    select 1 as nothing_to_document
+{%- endmacro %}

@@ -1,4 +1,5 @@
 {% set families = tag_families() %}
+{{ config(post_hook="{{ document_tags(tag_families()) }}") }}
 
 with members as (
 

@@ -1,4 +1,5 @@
 {% set family = tag_family_lifecycle() %}
+{{ config(post_hook="{{ document_tags([tag_family_lifecycle()]) }}") }}
 
 with members as (
 

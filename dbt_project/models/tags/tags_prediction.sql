@@ -1,4 +1,5 @@
 {% set family = tag_family_prediction() %}
+{{ config(post_hook="{{ document_tags([tag_family_prediction()]) }}") }}
 
 with members as (
 

@@ -1,4 +1,5 @@
 {% set family = tag_family_promotion() %}
+{{ config(post_hook="{{ document_tags([tag_family_promotion()]) }}") }}
 
 with members as (
 

@@ -1,4 +1,5 @@
 {% set family = tag_family_transaction() %}
+{{ config(post_hook="{{ document_tags([tag_family_transaction()]) }}") }}
 
 with members as (
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -363,7 +364,7 @@ def test_file_that_changes_while_it_is_read_is_not_landed(tiny: Tiny, monkeypatc
     path = tiny.sales(GOOD)
     read = land_module.read
 
-    def growing(*arguments):  # noqa: ANN002, ANN202
+    def growing(*arguments: Any) -> Any:
         relation = read(*arguments)
         with path.open("a") as stream:
             stream.write(GOOD)

@@ -38,7 +38,7 @@ def test_good_source_has_no_problem_with_and_without_files(tiny: Tiny) -> None:
         ("quantity: qty", "quantity: sum(qty::int)", ["fields.quantity", "GROUP BY"]),
         ("quantity: qty", "quantity: (select max(qty) from src)", ["fields.quantity", "subquery"]),
         ("quantity: qty", 'quantity: "1) from (select 1"', ["fields.quantity", "not a query"]),
-        ("quantity: qty", 'quantity: "qty, sku"', ["fields.quantity"]),
+        ("quantity: qty", 'quantity: "qty, sku"', ["fields.quantity", "not one value"]),
         ("quantity: qty", 'quantity: "columns(*)"', ["fields.quantity", "name its columns"]),
         ("ordered_at: ordered_at", "ordered_at: qty::bigint", ["fields.ordered_at: gives BIGINT", "to_timestamp"]),
         ("when: member is null", "when: membr is null", ["cleaning_rules.member_missing.when", "did you mean member?"]),
