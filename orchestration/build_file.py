@@ -137,7 +137,11 @@ def write_config(connection: duckdb.DuckDBPyConnection, brand: Brand) -> None:
     """config.brand_parameters and config.cleaning_rules, as the brand's YAML says now."""
     parameters = pd.DataFrame(sorted(brand.flat_parameters().items()), columns=["parameter_name", "parameter_value"])
     rules = pd.DataFrame(
-        [(rule.code, rule.entity, rule.label_zh, rule.label_en) for source in brand.sources for rule in source.cleaning_rules],
+        [
+            (rule.code, rule.entity, rule.label_zh, rule.label_en)
+            for source in brand.sources
+            for rule in source.cleaning_rules
+        ],
         columns=["rule_code", "entity", "label_zh", "label_en"],
         dtype="str",
     )
@@ -145,7 +149,9 @@ def write_config(connection: duckdb.DuckDBPyConnection, brand: Brand) -> None:
     for name, frame in (("brand_parameters", parameters), ("cleaning_rules", rules)):
         columns = ", ".join(f"cast({column} as varchar) as {column}" for column in frame.columns)
         connection.register("frame_to_write", frame)
-        connection.execute(f"create or replace table config.{name} as select distinct {columns} from frame_to_write order by all")  # noqa: S608
+        connection.execute(
+            f"create or replace table config.{name} as select distinct {columns} from frame_to_write order by all"
+        )  # noqa: S608
         connection.unregister("frame_to_write")
 
 

@@ -48,7 +48,9 @@ def _incremental_inputs(settings: Settings) -> str:
     folders = [dbt / "models" / name for name in ("staging", "intermediate", "marts", "metrics")]
     folders += [dbt / "macros" / name for name in ("brand", "cross_db", "incremental", "schema")]
     code = hash_files(_text_files(*folders), settings.project_root)
-    return hashlib.sha256(f"{code}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()).hexdigest()
+    return hashlib.sha256(
+        f"{code}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()
+    ).hexdigest()
 
 
 def needs_full_refresh(settings: Settings, brand: Brand) -> bool:

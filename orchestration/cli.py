@@ -155,11 +155,13 @@ def run(
     with _exit_codes():
         settings = load_settings(brand)
         from orchestration.brands import BrandConfigError
-        from orchestration.landing.land import LandingError
+        from orchestration.landing.errors import LakeError, LandingError
         from orchestration.publishing import PublishError
         from orchestration.runner import RunFailed, run_brand
 
-        with _exit_codes({BrandConfigError: USAGE, RunFailed: FAILED, LandingError: FAILED, PublishError: FAILED}):
+        codes: dict[type[Exception], int] = {BrandConfigError: USAGE}
+        codes |= dict.fromkeys((RunFailed, LandingError, LakeError, PublishError), FAILED)
+        with _exit_codes(codes):
             code = run_brand(
                 settings,
                 as_of=as_of.date() if as_of else None,
@@ -176,12 +178,13 @@ def check(brand: BrandOption = None) -> None:
     with _exit_codes():
         settings = load_settings(brand)
         from orchestration.brands import BrandConfigError, load_brand
+        from orchestration.landing.errors import LandingError
 
-        with _exit_codes({BrandConfigError: USAGE}):
+        with _exit_codes({BrandConfigError: USAGE, LandingError: USAGE}):
             loaded = load_brand(settings)
-        from orchestration.landing.land import LandingError, check_sources
+            # Reading files needs the engine: a broken YAML is told before it is loaded.
+            from orchestration.landing.mapping import check_sources
 
-        with _exit_codes({LandingError: USAGE}):
             check_sources(settings, loaded)
     typer.echo(f"{settings.brand}: configuration and sources are in order")
 

@@ -104,7 +104,9 @@ class Translator(DagsterDbtTranslator):
     """Keys [schema, table]; group = the stage of the model's folder; daily models carry the brand's partitions."""
 
     def __init__(self, daily_partitions: dg.PartitionsDefinition) -> None:
-        super().__init__(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=True))
+        super().__init__(
+            settings=DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=True)
+        )
         self._daily_partitions = daily_partitions
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
@@ -128,7 +130,8 @@ class Translator(DagsterDbtTranslator):
 
 def build_arguments(*, full_refresh: bool) -> list[str]:
     """Arguments of one scheduled `dbt build`. Unit tests belong to the suite, not to the nightly run."""
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    # buildable: a test that compares two tables runs in the invocation that builds the later one.
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
     return [*arguments, "--full-refresh"] if full_refresh else arguments
 
 

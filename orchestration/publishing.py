@@ -55,7 +55,10 @@ class PublishError(RuntimeError):
 
 @dataclass(frozen=True)
 class StagedPublication:
-    """A copy that nobody reads yet: audit `file`, then `promote` or `discard` it."""
+    """A copy that nobody reads yet: audit `file`, then `promote` or `discard` it.
+
+    The audit may add to `file` (its own results); `manifest` holds the row counts of before.
+    """
 
     settings: Settings
     version: str
@@ -162,7 +165,11 @@ def promote(
     published, kept_as = _version_file(settings, version), _version_manifest(settings, version)
     with _undone_on_error(settings, staged.file, published, kept_as, doing=f"publishing version {version}"):
         previous = _current_or_claimed(settings)
+        # The audit may have written its own results into the copy: count, sync and digest what readers will get.
+        row_counts = warehouse.settle(staged.file)
+        _sync(staged.file)
         manifest = _jsonable(dict(staged.manifest)) | {
+            "row_counts": row_counts,
             "gates": gates,
             "sha256": _sha256(staged.file),
             "file": f"versions/{version}.duckdb",

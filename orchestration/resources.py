@@ -13,6 +13,7 @@ import pandas as pd
 
 from orchestration import build_file, warehouse
 from orchestration.brands import Brand, load_brand
+from orchestration.landing.lake import Lake, recover
 from orchestration.locking import brand_lock
 from orchestration.settings import Settings, load_settings
 
@@ -60,6 +61,8 @@ class BrandRun(dg.ConfigurableResource):
         return pd.Timestamp(value).date()
 
     def prepare_build_file(self) -> None:
+        """Views, configuration and Python's tables; first removes what a killed load left, so that no view reads it."""
+        recover(Lake(self.settings.lake))
         build_file.prepare(self.settings, self.brand)
 
     def write_rows(self, table: str, rows: pd.DataFrame, key: tuple[str, ...]) -> None:

@@ -35,7 +35,7 @@ STEP_TITLES = {
 }
 
 
-class RunFailed(RuntimeError):  # noqa: N818  the name says what happened, as `RunLocked` does
+class RunFailed(RuntimeError):
     """The run ended red; str() says which stage and why."""
 
 
@@ -54,6 +54,8 @@ def run_brand(
     """
     started = time.monotonic()
     brand = load_brand(settings)
+    if as_of is None and os.environ.get("TESSERA_AS_OF_DATE"):
+        as_of = date.fromisoformat(os.environ["TESSERA_AS_OF_DATE"])
     with brand_lock(settings):
         publishing.heal(settings)
         pending = landing.pending(settings, brand)
@@ -64,7 +66,9 @@ def run_brand(
                 f"[bold]{settings.brand}[/]: nothing new. No source file has changed, and the code and configuration are those of "
                 f"version [bold]{manifest['version']}[/] (as of {manifest['as_of_date']})."
             )
-            console.print(f"Published: {settings.published_file}\nTo build it again all the same: tessera run --brand {settings.brand} --force")
+            console.print(
+                f"Published: {settings.published_file}\nTo build it again all the same: tessera run --brand {settings.brand} --force"
+            )
             return 0
     console.print(f"[bold]{settings.brand}[/]: {_what_is_new(pending, manifest)}; building in {settings.brand_home}")
     result, seconds = _execute(settings, pending, as_of, full_refresh, fingerprint, console)
@@ -107,7 +111,6 @@ def _execute(settings: Settings, pending, as_of: date | None, full_refresh: bool
     """Run the job in this process. Returns (result, {phase: seconds})."""
     prepare_environment(settings)
     clock = time.monotonic()
-    import dagster as dg
 
     from orchestration.definitions import defs
     from orchestration.defs.automation.jobs import range_tags
@@ -115,7 +118,11 @@ def _execute(settings: Settings, pending, as_of: date | None, full_refresh: bool
 
     job = defs().resolve_job_def("build_brand_job")
     loaded = time.monotonic() - clock
-    options = {"as_of_date": as_of.isoformat() if as_of else "", "full_refresh": full_refresh, "input_fingerprint": fingerprint}
+    options = {
+        "as_of_date": as_of.isoformat() if as_of else "",
+        "full_refresh": full_refresh,
+        "input_fingerprint": fingerprint,
+    }
     with dagster_instance(settings) as instance:
         result = job.execute_in_process(
             instance=instance,
@@ -143,14 +150,18 @@ def _failures(result) -> list[str]:
             error = event.event_specific_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            text = (event.step_failure_data.user_failure_data.description if event.step_failure_data.user_failure_data else None) or (
-                error.message.strip() if error else "no message"
-            )
+            text = (
+                event.step_failure_data.user_failure_data.description
+                if event.step_failure_data.user_failure_data
+                else None
+            ) or (error.message.strip() if error else "no message")
             messages.append(f"{STEP_TITLES.get(event.step_key, event.step_key)}: {text}")
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if not check.passed and check.blocking:
-                messages.append(f"gate closed: {check.asset_key.to_user_string()}: {check.check_name}: {check.description or 'failed'}")
+                messages.append(
+                    f"gate closed: {check.asset_key.to_user_string()}: {check.check_name}: {check.description or 'failed'}"
+                )
     return messages
 
 
@@ -160,11 +171,15 @@ def _report_failure(settings: Settings, result, console: Console) -> int:
         console.print(f"  - {message}", markup=False, highlight=False, soft_wrap=True)
     manifest = publishing.read_manifest(settings)
     kept = f"version {manifest['version']} stays published" if manifest else "nothing was published before"
-    console.print(f"Last good publication: {kept}. What landed is kept; after mending the cause, the same command goes on from there.")
+    console.print(
+        f"Last good publication: {kept}. What landed is kept; after mending the cause, the same command goes on from there."
+    )
     return RUN_FAILED
 
 
-def _summary(settings: Settings, brand: Brand, result, seconds: dict[str, float], total: float, console: Console) -> None:
+def _summary(
+    settings: Settings, brand: Brand, result, seconds: dict[str, float], total: float, console: Console
+) -> None:
     """What a person wants to know after a run: stages, gates, models, where the file is, and what to do with it."""
     manifest = publishing.read_manifest(settings) or {}
     rows = manifest.get("row_counts", {})
@@ -184,14 +199,20 @@ def _summary(settings: Settings, brand: Brand, result, seconds: dict[str, float]
             "where is_champion qualify row_number() over (partition by model_name order by as_of_date desc, model_version desc) = 1 order by model_name"
         ).fetchall()
         example = connection.execute(_EXAMPLE).fetchall()
-    stages = Table(title=f"{settings.brand}: {manifest.get('version')}, as of {manifest.get('as_of_date')}", title_justify="left")
+    stages = Table(
+        title=f"{settings.brand}: {manifest.get('version')}, as of {manifest.get('as_of_date')}", title_justify="left"
+    )
     for heading, justify in (("stage", "left"), ("rows", "right"), ("seconds", "right")):
         stages.add_column(heading, justify=justify)  # type: ignore[arg-type]
     assert batches is not None  # an aggregate always has a row
     stages.add_row("start-up (Dagster, dbt manifest)", "", f"{seconds['load']:.1f}")
-    stages.add_row("land", f"{batches[0]:,} in = {batches[1]:,} landed + {batches[2]:,} quarantined", f"{sum(landed.values()):.1f}")
+    stages.add_row(
+        "land", f"{batches[0]:,} in = {batches[1]:,} landed + {batches[2]:,} quarantined", f"{sum(landed.values()):.1f}"
+    )
     tables_of = {
-        "warehouse_models": ("marts.",), "trained_models": ("ml.",), "activation_models": ("tags.", "segments.", "metrics.", "ops."),
+        "warehouse_models": ("marts.",),
+        "trained_models": ("ml.",),
+        "activation_models": ("tags.", "segments.", "metrics.", "ops."),
         "ops__publication": ("",),
     }
     for key, title in STEP_TITLES.items():
@@ -202,7 +223,11 @@ def _summary(settings: Settings, brand: Brand, result, seconds: dict[str, float]
     stages.add_row("whole run", "", f"{total:.1f}")
     console.print()
     console.print(stages)
-    console.print("Gates: " + ", ".join(f"{gate} {passed}/{count}" for gate, passed, count in gates), highlight=False, soft_wrap=True)
+    console.print(
+        "Gates: " + ", ".join(f"{gate} {passed}/{count}" for gate, passed, count in gates),
+        highlight=False,
+        soft_wrap=True,
+    )
     for name, candidate, auc, brier, ece, lift, population in models:
         console.print(
             f"Model {name}: {candidate}, AUC {auc:.3f}, Brier {brier:.3f}, ECE {ece:.3f}, lift@10 % {lift:.2f} on {population:,} members "
@@ -211,7 +236,9 @@ def _summary(settings: Settings, brand: Brand, result, seconds: dict[str, float]
             soft_wrap=True,
         )
     console.print(f"\nPublished file: {settings.published_file}", highlight=False, soft_wrap=True)
-    console.print(f'Try:  tessera query --brand {settings.brand} "{_EXAMPLE}"', markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f'Try:  tessera query --brand {settings.brand} "{_EXAMPLE}"', markup=False, highlight=False, soft_wrap=True
+    )
     for line in example[:3]:
         console.print("      " + " | ".join(str(value) for value in line), markup=False, highlight=False)
     console.print(f"UI:   make ui BRAND={settings.brand}   (http://127.0.0.1:3000)", highlight=False)

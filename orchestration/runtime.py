@@ -17,10 +17,14 @@ CLI_TAG = "tessera/terminal"
 class RunOptions(dg.ConfigurableResource):
     """Options of a run; the defaults are those of a scheduled one."""
 
-    as_of_date: str = Field(default="", description="First business date that is not known, YYYY-MM-DD; empty = the brand's clock")
+    as_of_date: str = Field(
+        default="", description="First business date that is not known, YYYY-MM-DD; empty = the brand's clock"
+    )
     known_at: str = Field(default="", description="UTC timestamp; rows loaded after it are ignored; empty = now")
     full_refresh: bool = Field(default=False, description="Rebuild incremental models from the whole lake")
-    input_fingerprint: str = Field(default="", description="Hash of what the run is made from; recorded with the publication")
+    input_fingerprint: str = Field(
+        default="", description="Hash of what the run is made from; recorded with the publication"
+    )
 
     @field_validator("as_of_date")
     @classmethod

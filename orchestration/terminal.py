@@ -35,6 +35,6 @@ class ProgressHandler(logging.Handler):
 @dg.logger(description="Progress lines on stderr")
 def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     # Not logging.getLogger: a logger of its own, so that no other handler prints the same lines again.
-    logger = logging.Logger("tessera.terminal", logging.INFO)  # noqa: LOG001
+    logger = logging.Logger("tessera.terminal", logging.INFO)
     logger.addHandler(ProgressHandler())
     return logger

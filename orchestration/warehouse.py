@@ -181,6 +181,22 @@ def copy_schemas(
     return rows
 
 
+def settle(path: Path) -> dict[str, int]:
+    """Move what the engine still keeps beside the file into it, and count: rows per "schema.table" of every table."""
+    with writer(path) as connection:
+        connection.execute("checkpoint")
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = current_database() order by 1, 2"
+        ).fetchall()
+        rows: dict[str, int] = {}
+        for schema, table in tables:
+            counted = connection.execute(
+                f"select count(*) from {quoted(schema)}.{quoted(table)}"  # noqa: S608, quoted
+            ).fetchone()
+            rows[f"{schema}.{table}"] = counted[0] if counted else 0
+    return rows
+
+
 @contextmanager
 def sealed_reader(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection that can neither read nor write any other file, and cannot be talked out of it.

@@ -32,7 +32,7 @@ def write_card(metadata: dict[str, Any], evaluation: pd.DataFrame) -> str:
 **Verdict.** {test["verdict"]}
 
 **Recipe.** {metadata["candidate"]}, calibration {metadata["calibration"]}
-(method judged on {metadata["calibration_judged_by"]}). Chosen on the newest training cut, judged on
+(method judged on {metadata["calibration_judged_by"]}). Chosen on {metadata["chosen_on"]}, judged on
 {metadata["test_cut"]}, which nothing was trained on or chosen by. Then the same recipe was fitted
 again on {final_cuts} and, where it has one, calibrated on {metadata["final_calibration_cut"]}.
 It scores the members known at {metadata["known_until"]}.

@@ -24,10 +24,12 @@ from ml.common.card import write_card
 from ml.common.estimators import RULES, SEED, candidates, fit, fit_candidates, predict
 from ml.common.evaluation import Metrics, evaluate, judge, metrics_row, single_feature_auc
 from ml.common.labels import build_labels, in_population
-from ml.common.splits import TimeSplit, TooFewCutsError, judging_split, mature_cuts, split_at
+from ml.common.splits import TimeSplit, TooFewCutsError, judging_split, mature_cuts, split_at, spread
 from ml.common.tasks import Task
 
 RECIPE_VERSION = 1  # raise it when code here changes what a model learns: it is part of every model_version
+MIN_CUT_GAP_DAYS = 7  # cuts closer than this tell nearly the same and cost the same again
+MEMBER_FOLDS = 3
 AUC_TIE = 0.005  # candidates this close in AUC are told apart by log loss
 CALIBRATION_GAIN = 0.002  # log loss a method must take off the simpler one; isotonic pays for less with ties (AP -.03)
 SCORE_DECIMALS = 6  # beyond them the order of floating-point sums shows
@@ -60,6 +62,7 @@ class _Recipe:
     """What was chosen before the test cut was looked at."""
 
     candidate: str
+    chosen_on: str
     calibration: str
     calibration_judged_by: str
     validation: dict[str, dict[str, float]]  # candidate -> figures on the calibration cut
@@ -88,7 +91,7 @@ def train_and_score(
     """
     now: Any = pd.Timestamp(known_until)
     prepared = _prepare(features, task)
-    cuts = mature_cuts(prepared[col.AS_OF_DATE].unique(), task.horizon_days, now)
+    cuts = spread(mature_cuts(prepared[col.AS_OF_DATE].unique(), task.horizon_days, now), MIN_CUT_GAP_DAYS)
     names = _known_at_every_cut(prepared, model_features(prepared), cuts)
     try:
         split = judging_split(cuts, task.horizon_days, now)
@@ -99,7 +102,7 @@ def train_and_score(
         return TrainResult(task, "not_trained", str(thin))
 
     version, data_hash = _version(data, task, now)
-    fitted = fit_candidates(task.candidate_names, names, *data.at(*split.fit_cuts))
+    fitted = fit_candidates(task.candidate_names, names, *data.at(*(split.fit_cuts or split.train_cuts)))
     recipe = _choose(fitted, data, split, task)
     evaluation = _evaluate_all(fitted, recipe, data, split, task, version)
     estimator, calibrator = _fit_recipe(recipe, data, final_split, task)
@@ -114,6 +117,7 @@ def train_and_score(
         "final_fit_cuts": [f"{cut:%Y-%m-%d}" for cut in _cuts_used(recipe, final_split)],
         "final_calibration_cut": f"{final_split.calibration_cut:%Y-%m-%d}",
         "candidate": recipe.candidate,
+        "chosen_on": recipe.chosen_on,
         "calibration": recipe.calibration,
         "calibration_judged_by": recipe.calibration_judged_by,
         "validation": recipe.validation,
@@ -220,7 +224,7 @@ def _as_inputs(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def _refuse_thin_data(data: _Data, split: TimeSplit, task: Task) -> None:
-    parts = {"fit": split.fit_cuts, "calibration": [split.calibration_cut], "test": [split.at]}
+    parts = {"fit": split.fit_cuts or split.train_cuts, "calibration": [split.calibration_cut], "test": [split.at]}
     for part, cuts in parts.items():
         _, labels = data.at(*cuts)
         if _rarer_count(labels) < task.min_class_count:
@@ -232,11 +236,18 @@ def _refuse_thin_data(data: _Data, split: TimeSplit, task: Task) -> None:
 
 
 def _choose(fitted: dict[str, BaseEstimator], data: _Data, split: TimeSplit, task: Task) -> _Recipe:
-    """Candidate and calibration, from cuts before the test cut only."""
-    inputs, labels = data.at(split.calibration_cut)
+    """Candidate and calibration, from cuts before the test cut only.
+
+    Judged on the calibration cut, later than the fit. If no training cut is that much older (short history, long
+    horizon), on members held out of all training cuts: good for ranking, blind to a moving base rate, so uncalibrated.
+    """
+    if split.fit_cuts:
+        inputs, labels = data.at(split.calibration_cut)
+        held_out = {name: predict(model, inputs) for name, model in fitted.items()}
+    else:
+        labels, held_out = _predict_held_out_members(data, split, task)
     validation = {}
-    for name, model in fitted.items():
-        scores = predict(model, inputs)
+    for name, scores in held_out.items():
         validation[name] = {
             "auc": round(float(roc_auc_score(labels, scores)), SCORE_DECIMALS),
             "log_loss": round(float(log_loss(labels, scores)), SCORE_DECIMALS),
@@ -245,7 +256,24 @@ def _choose(fitted: dict[str, BaseEstimator], data: _Data, split: TimeSplit, tas
     close = [name for name, figures in validation.items() if figures["auc"] >= best_auc - AUC_TIE]
     candidate = min(close, key=lambda name: validation[name]["log_loss"])
     method, judged_by = _choose_calibration(candidate, data, split, task)
-    return _Recipe(candidate, method, judged_by, validation)
+    chosen_on = "a later cut" if split.fit_cuts else "held-out members"
+    return _Recipe(candidate, chosen_on, method, judged_by, validation)
+
+
+def _predict_held_out_members(data: _Data, split: TimeSplit, task: Task) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Labels of all training cuts and every candidate's scores, each member scored by models that never saw them."""
+    inputs, labels = data.at(*split.train_cuts)
+    # By number of member, not by row: the cuts of one member overlap.
+    members = data.rows.loc[inputs.index, col.MEMBER_ID]
+    folds = pd.factorize(members, sort=True)[0] % MEMBER_FOLDS
+    names = [name for name in candidates(data.feature_names) if name in task.candidate_names]  # simplest first
+    held_out = {name: np.empty(len(labels)) for name in names}
+    for fold in range(MEMBER_FOLDS):
+        train, test = folds != fold, folds == fold
+        fitted = fit_candidates(task.candidate_names, data.feature_names, inputs.loc[train], labels[train])
+        for name, model in fitted.items():
+            held_out[name][test] = predict(model, inputs.loc[test])
+    return labels, held_out
 
 
 def _choose_calibration(candidate: str, data: _Data, split: TimeSplit, task: Task) -> tuple[str, str]:
@@ -258,6 +286,8 @@ def _choose_calibration(candidate: str, data: _Data, split: TimeSplit, task: Tas
     try:
         inner = split_at(split.train_cuts, task.horizon_days, split.calibration_cut)
     except TooFewCutsError:
+        inner = None
+    if inner is None or not inner.fit_cuts:
         return "none", "nothing: too few cuts"
     older_inputs, older_labels = data.at(*inner.fit_cuts)
     later_inputs, later_labels = data.at(inner.calibration_cut)
@@ -284,7 +314,7 @@ def _rarer_count(labels: np.ndarray) -> int:
 
 def _cuts_used(recipe: _Recipe, split: TimeSplit) -> tuple[pd.Timestamp, ...]:
     # Without a calibrator nothing needs to be held back, and the newest cut is the one most like the present.
-    return split.train_cuts if recipe.calibration == "none" else split.fit_cuts
+    return split.fit_cuts if recipe.calibration != "none" else split.train_cuts
 
 
 def _fit_recipe(recipe: _Recipe, data: _Data, split: TimeSplit, task: Task) -> tuple[BaseEstimator, Calibrator]:

@@ -28,10 +28,9 @@ class TimeSplit:
     def __post_init__(self) -> None:
         if len(self.train_cuts) != len(mature_cuts(self.train_cuts, self.horizon_days, self.at)):
             raise ValueError("a training label window ends after the cut it is used at: drop that training cut")
-        if not self.fit_cuts:
+        if not self.train_cuts:
             raise TooFewCutsError(
-                f"{len(self.train_cuts)} mature as_of_dates before {self.at:%Y-%m-%d}:"
-                f" at least two, {self.horizon_days} days apart, are needed to fit and calibrate"
+                f"no as_of_date has a {self.horizon_days}-day label known by {self.at:%Y-%m-%d}: nothing to train on"
             )
 
     @property
@@ -41,8 +40,8 @@ class TimeSplit:
 
     @property
     def fit_cuts(self) -> tuple[pd.Timestamp, ...]:
-        """The training cuts whose label window ends by the calibration cut."""
-        return mature_cuts(self.train_cuts, self.horizon_days, self.train_cuts[-1]) if self.train_cuts else ()
+        """The training cuts whose label window ends by the calibration cut. Empty when the history is short."""
+        return mature_cuts(self.train_cuts, self.horizon_days, self.train_cuts[-1])
 
 
 def mature_cuts(cuts: Iterable, horizon_days: int, at: pd.Timestamp) -> tuple[pd.Timestamp, ...]:
@@ -52,8 +51,17 @@ def mature_cuts(cuts: Iterable, horizon_days: int, at: pd.Timestamp) -> tuple[pd
     return tuple(sorted(cut for cut in distinct if cut + horizon <= at))
 
 
+def spread(cuts: Iterable, gap_days: int) -> tuple[pd.Timestamp, ...]:
+    """The cuts, newest first, that lie at least `gap_days` before the one kept before them; returned oldest first."""
+    kept: list[Any] = []
+    for cut in sorted(set(cuts), reverse=True):
+        if not kept or (kept[-1] - cut).days >= gap_days:
+            kept.append(cut)
+    return tuple(reversed(kept))
+
+
 def split_at(cuts: Iterable, horizon_days: int, at: pd.Timestamp) -> TimeSplit:
-    """The split of everything known `at`. Raises TooFewCutsError when that is not enough to fit and calibrate."""
+    """The split of everything known `at`. Raises TooFewCutsError when that is nothing."""
     return TimeSplit(train_cuts=mature_cuts(cuts, horizon_days, at), at=at, horizon_days=horizon_days)
 
 
@@ -62,7 +70,7 @@ def judging_split(cuts: Iterable, horizon_days: int, known_until: pd.Timestamp) 
     known = mature_cuts(cuts, horizon_days, known_until)
     if len(known) < 3:
         raise TooFewCutsError(
-            f"{len(known)} mature as_of_dates before {known_until:%Y-%m-%d}: at least three,"
-            f" {horizon_days} days apart, are needed to fit, calibrate and test"
+            f"{len(known)} mature as_of_dates before {known_until:%Y-%m-%d}: at least three"
+            f" are needed, {horizon_days} days apart, to fit, calibrate and test"
         )
     return split_at(known, horizon_days, known[-1])

@@ -58,7 +58,9 @@ def describe(outcome: Outcome) -> str:
     return f"{outcome.check_name}: expected that {outcome.meaning}; {outcome.observed}"
 
 
-def gate_checks(gate: str, suites: Sequence[Suite], prepare: Callable[[BrandRun], None] | None = None) -> dg.AssetChecksDefinition:
+def gate_checks(
+    gate: str, suites: Sequence[Suite], prepare: Callable[[BrandRun], None] | None = None
+) -> dg.AssetChecksDefinition:
     """All suites of a gate as one step of blocking checks. `prepare` runs first, with the brand's build file closed."""
 
     @dg.multi_asset_check(name=gate, specs=[check_spec(suite) for suite in suites], can_subset=True)

@@ -96,7 +96,15 @@ def run_suite(suite: Suite, frame: pd.DataFrame) -> SuiteResult:
     A frame without rows fails: a check that saw nothing has shown nothing. Raises KeyError for an unknown expectation.
     """
     if frame.empty:
-        outcome = Outcome(suite.name, suite.subject, f"{suite.check_name}_has_rows", "error", False, "0 rows", "the suite's query returned nothing")
+        outcome = Outcome(
+            suite.name,
+            suite.subject,
+            f"{suite.check_name}_has_rows",
+            "error",
+            False,
+            "0 rows",
+            "the suite's query returned nothing",
+        )
         return SuiteResult(suite, (outcome,))
     gx, context = _great_expectations()
     source = context.data_sources.add_or_update_pandas(name="suite_frames")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import subprocess
@@ -132,6 +133,7 @@ def test_a_misspelt_variable_exits_2(settings: Settings, monkeypatch: pytest.Mon
     assert "TESSERA_HOMES" in result.stderr
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from orchestration.cli import app; "
@@ -426,7 +428,8 @@ class Failure(Exception):
 def below(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     """Stand-ins for the modules that `run` and `check` call; `raises` and `code` say what they do."""
     state = types.SimpleNamespace(raises=None, code=0, calls=[], Config=type("Config", (Failure,), {}))
-    state.Landing, state.Run = type("Landing", (Failure,), {}), type("Run", (Failure,), {})
+    state.Landing, state.Lake = type("Landing", (Failure,), {}), type("Lake", (Failure,), {})
+    state.Run = type("Run", (Failure,), {})
 
     def record(*args: Any, **kwargs: Any) -> Any:
         state.calls.append((args, kwargs))
@@ -436,7 +439,8 @@ def below(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
 
     modules = {
         "orchestration.brands": {"BrandConfigError": state.Config, "load_brand": lambda settings: "the brand"},
-        "orchestration.landing.land": {"LandingError": state.Landing, "check_sources": record},
+        "orchestration.landing.errors": {"LandingError": state.Landing, "LakeError": state.Lake},
+        "orchestration.landing.mapping": {"check_sources": record},
         "orchestration.runner": {"RunFailed": state.Run, "run_brand": record},
     }
     for name, attributes in modules.items():
@@ -468,7 +472,7 @@ def test_run_exits_with_the_runs_code(settings: Settings, below: types.SimpleNam
     assert invoke("run", "-b", "shop").exit_code == code
 
 
-@pytest.mark.parametrize(("kind", "code"), [("Config", 2), ("Landing", 1), ("Run", 1)])
+@pytest.mark.parametrize(("kind", "code"), [("Config", 2), ("Landing", 1), ("Lake", 1), ("Run", 1)])
 def test_run_errors(settings: Settings, below: types.SimpleNamespace, kind: str, code: int) -> None:
     below.raises = getattr(below, kind)("first line [0]\nsecond line " + "x" * 200)
     result = invoke("run", "-b", "shop")
@@ -501,6 +505,34 @@ def test_check_of_a_brand_whose_sources_are_missing_exits_2(settings: Settings, 
     below.raises = below.Landing("no file orders.csv")
     result = invoke("check", "-b", "shop")
     assert (result.exit_code, result.stderr) == (2, "error: no file orders.csv\n")
+
+
+def test_check_of_the_projects_own_brand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing stands in here: the modules below are there under the names the command uses."""
+    monkeypatch.delenv("TESSERA_BRANDS", raising=False)
+    monkeypatch.setenv("TESSERA_HOME", str(tmp_path / "home"))
+    result = invoke("check", "-b", "complete_journey")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert not (tmp_path / "home").exists()
+
+
+def test_check_without_the_sources_root_exits_2(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TESSERA_BRANDS", raising=False)
+    monkeypatch.delenv("TESSERA_SOURCES", raising=False)
+    monkeypatch.setenv("TESSERA_HOME", str(tmp_path / "home"))
+    result = invoke("check", "-b", "online_retail")
+    assert result.exit_code == 2
+    assert "TESSERA_SOURCES" in result.stderr
+    assert "unexpected" not in result.stderr
+
+
+def test_run_finds_the_modules_it_calls() -> None:
+    """The stand-ins of the other tests must not hide a name that moved."""
+    from orchestration.landing.errors import LakeError, LandingError
+    from orchestration.runner import RunFailed, run_brand
+
+    assert all(issubclass(error, Exception) for error in (LakeError, LandingError, RunFailed))
+    assert {"as_of", "full_refresh", "force", "console"} <= inspect.signature(run_brand).parameters.keys()
 
 
 def test_check_reads_the_real_configuration(settings: Settings) -> None:
@@ -554,6 +586,7 @@ def test_json_values(value: Any, text: str) -> None:
     assert console.to_json(value) == text
 
 
+@pytest.mark.slow
 def test_the_command_itself_speaks_utf_8_in_any_locale(published: Settings) -> None:
     import os
 

@@ -52,6 +52,7 @@ def another_process(settings: Settings) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_with_who_since_when_and_what_to_do(settings: Settings) -> None:
     with another_process(settings) as holder:
         started = time.monotonic()
@@ -66,6 +67,7 @@ def test_a_second_run_is_refused_with_who_since_when_and_what_to_do(settings: Se
         assert caught.value.holder.pid == holder.pid
 
 
+@pytest.mark.slow
 def test_waiting_runs_start_when_the_holder_ends(settings: Settings) -> None:
     with another_process(settings) as holder:
         assert holder.stdin is not None
@@ -79,6 +81,7 @@ def test_waiting_runs_start_when_the_holder_ends(settings: Settings) -> None:
         releaser.wait()
 
 
+@pytest.mark.slow
 def test_waiting_ends_after_the_time_allowed(settings: Settings) -> None:
     with another_process(settings):
         started = time.monotonic()
@@ -90,6 +93,7 @@ def test_waiting_ends_after_the_time_allowed(settings: Settings) -> None:
         assert 0.4 <= time.monotonic() - started < 3
 
 
+@pytest.mark.slow
 def test_a_killed_holder_blocks_nobody(settings: Settings) -> None:
     with another_process(settings) as holder:
         holder.kill()

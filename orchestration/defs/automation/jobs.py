@@ -1,12 +1,13 @@
 """When a brand is built: by hand, daily, and when new source files arrive. What is built belongs in the other folders."""
 
+import hashlib
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from orchestration.landing import land as landing
 from orchestration.landing.errors import LandingError
-from orchestration.partitions import business_dates
 from orchestration.resources import current_brand, current_settings
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -16,7 +17,6 @@ RANGE_END = "dagster/asset_partition_range_end"
 @dg.definitions
 def automation() -> dg.Definitions:
     brand = current_brand()
-    partitions = business_dates(brand)
     build_brand_job = dg.define_asset_job(
         "build_brand_job",
         selection=dg.AssetSelection.all(),
@@ -31,7 +31,7 @@ def automation() -> dg.Definitions:
         description="Every night: yesterday's business date, and whatever else has come in for it.",
     )
     def build_brand_job_daily(context: dg.ScheduleEvaluationContext):
-        local = context.scheduled_execution_time.astimezone(partitions.timezone_info if hasattr(partitions, "timezone_info") else None)
+        local = context.scheduled_execution_time.astimezone(ZoneInfo(brand.zone))
         yesterday = (local.date() - timedelta(days=1)).isoformat()
         return dg.RunRequest(run_key=f"daily-{yesterday}", partition_key=yesterday)
 
@@ -50,9 +50,12 @@ def automation() -> dg.Definitions:
             return dg.SkipReason("no new source file")
         # The same set of files is asked for once; a failed run is retried by a person or by the schedule.
         key = "|".join(sorted(f"{f.entity}:{f.path}:{f.path.stat().st_mtime_ns}" for f in files))
-        return dg.RunRequest(run_key=f"files-{_digest(key)}", tags=range_tags(files))
+        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+        return dg.RunRequest(run_key=f"files-{digest}", tags=range_tags(files))
 
-    return dg.Definitions(jobs=[build_brand_job], schedules=[build_brand_job_daily], sensors=[source_files_arrived_build_sensor])
+    return dg.Definitions(
+        jobs=[build_brand_job], schedules=[build_brand_job_daily], sensors=[source_files_arrived_build_sensor]
+    )
 
 
 def range_tags(files: list[landing.PendingFile]) -> dict[str, str]:
@@ -60,8 +63,3 @@ def range_tags(files: list[landing.PendingFile]) -> dict[str, str]:
     days = sorted(f.business_date for f in files if f.business_date is not None)
     return {RANGE_START: days[0].isoformat(), RANGE_END: days[-1].isoformat()} if days else {}
 
-
-def _digest(text: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

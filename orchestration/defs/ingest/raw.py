@@ -24,11 +24,18 @@ def _raw_asset(entity: str, *, is_daily: bool) -> dg.AssetsDefinition:
     def _raw(context: dg.AssetExecutionContext, brand_run: BrandRun) -> dg.MaterializeResult:
         try:
             batches = landing.land(
-                brand_run.settings, brand_run.brand, entity, window=window_of(context) if is_daily else None, log=context.log.info
+                brand_run.settings,
+                brand_run.brand,
+                entity,
+                window=window_of(context) if is_daily else None,
+                log=context.log.info,
             )
         except LandingError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        totals = {name: sum(getattr(batch, name) for batch in batches) for name in ("rows_in", "rows_landed", "rows_quarantined")}
+        totals = {
+            name: sum(getattr(batch, name) for batch in batches)
+            for name in ("rows_in", "rows_landed", "rows_quarantined")
+        }
         if not batches:
             context.log.info(f"{entity}: nothing new")
         return dg.MaterializeResult(metadata={"batches": len(batches), **totals})

@@ -1,6 +1,6 @@
 """Trained models as assets: features out of the engine, one call into `ml`, scores and evaluation back in."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import pandas as pd
@@ -37,6 +37,20 @@ def _tasks(brand_run: BrandRun):
     }
 
 
+def _declined(task, reason: str, as_of_date: date) -> pd.DataFrame:
+    """The evaluation row of a model that was not trained: too little data is an answer, and it is published."""
+    row = dict.fromkeys(EVALUATIONS) | {
+        "model_name": task.name,
+        "model_version": f"{task.name}-{as_of_date:%Y%m%d}-none",
+        "candidate": "none",
+        "verdict": f"not trained: {reason}",
+        "horizon_days": task.horizon_days,
+        "is_champion": False,
+        "as_of_date": as_of_date,
+    }
+    return pd.DataFrame([row])
+
+
 @dg.multi_asset(
     name="trained_models",
     specs=[
@@ -45,7 +59,11 @@ def _tasks(brand_run: BrandRun):
             group_name="predict",
             owners=["team:data-science"],
             description=description,
-            deps=[["features", "feat_members_purchases"], ["features", "feat_members_promotions"], ["marts", "fct_orders"]],
+            deps=[
+                ["features", "feat_members_purchases"],
+                ["features", "feat_members_promotions"],
+                ["marts", "fct_orders"],
+            ],
             kinds={"scikitlearn"},
         )
         for table, description in {
@@ -65,15 +83,20 @@ def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
     evaluations = []
     for table, task in _tasks(brand_run).items():
         result = train_and_score(features, purchase_days, task, as_of_date)
-        if result.status != "trained":
-            context.log.warning(f"{task.name}: not trained: {result.reason}")
-        else:
+        if result.status == "trained":
             save_artifact(result, brand_run.settings.artifacts_dir / task.name)
+            evaluations.append(result.evaluation)
+        else:
+            context.log.warning(f"{task.name}: not trained: {result.reason}")
+            evaluations.append(_declined(task, result.reason, as_of_date))
         # One as_of_date has the scores of one version: the newest training replaces an earlier one of the same day.
         brand_run.write_rows(f"ml.{table}", result.scores[list(SCORES)], key=("as_of_date",))
-        evaluations.append(result.evaluation)
         champion = result.evaluation[result.evaluation["is_champion"]]
-        figures = {name: float(champion[name].iloc[0]) for name in ("auc", "brier", "ece_10_equal_count")} if len(champion) else {}
+        figures = (
+            {name: float(champion[name].iloc[0]) for name in ("auc", "brier", "ece_10_equal_count")}
+            if len(champion)
+            else {}
+        )
         context.log.info(
             f"{task.name}: {result.status}, {len(result.scores)} members scored"
             + "".join(f", {name} {value:.3f}" for name, value in figures.items())

@@ -76,10 +76,15 @@ def _audit(staged: publishing.StagedPublication, suites, run_id: str) -> list[Su
     owners=["team:data-engineering"],
     description="One row: the version, as_of_date and known_at of the published file that analysts read.",
     deps=[list(key) for key in UPSTREAM],
-    check_specs=[check_spec(suite) for suite in (publish.RECONCILIATION, publish.CONTENT, publish.shrinkage({"marts.dim_members": 1}))],
+    check_specs=[
+        check_spec(suite)
+        for suite in (publish.RECONCILIATION, publish.CONTENT, publish.shrinkage({"marts.dim_members": 1}))
+    ],
     kinds={"duckdb"},
 )
-def publication(context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions) -> dg.MaterializeResult:
+def publication(
+    context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions
+) -> dg.MaterializeResult:
     settings, brand = brand_run.settings, current_brand()
     clocks = brand_run.query("select as_of_date, known_at from intermediate.int_clocks_resolved").iloc[0]
     try:
@@ -102,7 +107,8 @@ def publication(context: dg.AssetExecutionContext, brand_run: BrandRun, run_opti
                 context.log.error(f"{publish.GATE} closed: {line}")
             brand_run.write_gate_results(context.run_id, publish.GATE, gate_rows(results), datetime.now(UTC))
             raise dg.Failure(
-                f"{publish.GATE}: {len(failed)} expectations failed; the last publication stays in place", allow_retries=False
+                f"{publish.GATE}: {len(failed)} expectations failed; the last publication stays in place",
+                allow_retries=False,
             )
         earlier = _summary(brand_run, context.run_id)
         summary = earlier | {"passed": earlier["passed"] + sum(len(r.outcomes) for r in results)}
@@ -110,7 +116,9 @@ def publication(context: dg.AssetExecutionContext, brand_run: BrandRun, run_opti
     except publishing.PublishError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     brand_run.write_gate_results(context.run_id, publish.GATE, gate_rows(results), datetime.now(UTC))
-    context.log.info(f"published {manifest['version']}: {sum(manifest['row_counts'].values())} rows, {summary['passed']} checks passed")
+    context.log.info(
+        f"published {manifest['version']}: {sum(manifest['row_counts'].values())} rows, {summary['passed']} checks passed"
+    )
     return dg.MaterializeResult(
         metadata={"version": manifest["version"], "file": str(settings.published_file), "gates": json.dumps(summary)},
         check_results=checks,

@@ -38,31 +38,48 @@ def _test_rows(run_results: dict[str, Any]) -> list[dict[str, object]]:
                     "subject": "dbt",
                     "severity": "warn" if status == "warn" else "error",
                     "is_passed": status in ("pass", "warn"),
-                    "observed": f"{result.get('failures') or 0} failing rows" if status != "skipped" else "skipped: an upstream check failed",
+                    "observed": f"{result.get('failures') or 0} failing rows"
+                    if status != "skipped"
+                    else "skipped: an upstream check failed",
                 }
             )
     return rows
 
 
-def _stream(context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, options: RunOptions, gate: str):
+def _stream(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, options: RunOptions, gate: str
+):
     """Run dbt for the selected assets, pass its events on, and record its tests, whatever their outcome."""
     settings = brand_run.settings
     full_refresh = options.full_refresh or build_state.needs_full_refresh(settings, brand_run.brand)
     env = dbt_environment(
-        settings, as_of_date=options.as_of_date_or_none(), known_at=options.known_at_or_none(), window=window_of(context)
+        settings,
+        as_of_date=options.as_of_date_or_none(),
+        known_at=options.known_at_or_none(),
+        window=window_of(context),
     )
     target = settings.brand_home / "dbt" / gate
     target.mkdir(parents=True, exist_ok=True)
     log_file = dbt_log_file(settings)
     # On a terminal dbt's hundreds of lines would bury the progress; they go to a file, which an error names.
     quiet = CLI_TAG in context.run.tags
-    with environment(env), log_file.open("a", encoding="utf-8") as log, redirect_stdout(log) if quiet else nullcontext():
-        invocation = dbt.cli(build_arguments(full_refresh=full_refresh), context=context, target_path=target, raise_on_error=False)
+    with (
+        environment(env),
+        log_file.open("a", encoding="utf-8") as log,
+        redirect_stdout(log) if quiet else nullcontext(),
+    ):
+        invocation = dbt.cli(
+            build_arguments(full_refresh=full_refresh), context=context, target_path=target, raise_on_error=False
+        )
         yield from invocation.stream()
     results = invocation.get_artifact("run_results.json") if (target / "run_results.json").exists() else {}
     tests = _test_rows(results)
     brand_run.write_gate_results(context.run_id, f"dbt_{gate}", tests, datetime.now(UTC))
-    failed = sorted(str(row["check_name"]) for row in tests if not row["is_passed"] and not str(row["observed"]).startswith("skipped"))
+    failed = sorted(
+        str(row["check_name"])
+        for row in tests
+        if not row["is_passed"] and not str(row["observed"]).startswith("skipped")
+    )
     built = [r for r in results.get("results", []) if r["unique_id"].startswith("model.")]
     broken = sorted(r["unique_id"].split(".")[-1] for r in built if r["status"] == "error")
     if failed or broken or not invocation.is_successful():
@@ -79,7 +96,9 @@ def _stream(context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: B
             ),
             allow_retries=False,
         )
-    context.log.info(f"dbt {gate}: {len(built)} models, {sum(bool(row['is_passed']) for row in tests)} of {len(tests)} tests passed")
+    context.log.info(
+        f"dbt {gate}: {len(built)} models, {sum(bool(row['is_passed']) for row in tests)} of {len(tests)} tests passed"
+    )
 
 
 @dg.definitions
@@ -94,17 +113,23 @@ def models() -> dg.Definitions:
     }
 
     @dbt_assets(name="warehouse_models", select=WAREHOUSE_SELECT, exclude=SCORES_STAGED, **common)
-    def warehouse_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions):
+    def warehouse_models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions
+    ):
         brand_run.prepare_build_file()
         yield from _stream(context, dbt, brand_run, run_options, "warehouse")
         build_state.record(brand_run.settings, brand_run.brand)
 
     @dbt_assets(name="feature_models", select=FEATURES_SELECT, **common)
-    def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions):
+    def feature_models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions
+    ):
         yield from _stream(context, dbt, brand_run, run_options, "features")
 
     @dbt_assets(name="activation_models", select=ACTIVATION_SELECT, **common)
-    def activation_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions):
+    def activation_models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions
+    ):
         yield from _stream(context, dbt, brand_run, run_options, "activation")
 
     return dg.Definitions(assets=[warehouse_models, feature_models, activation_models])

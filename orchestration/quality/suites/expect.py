@@ -6,7 +6,13 @@ from orchestration.quality.suite import Expectation, Severity
 
 
 def between(
-    column: str, low: float | None, high: float | None, meaning: str, *, name: str | None = None, severity: Severity = "error"
+    column: str,
+    low: float | None,
+    high: float | None,
+    meaning: str,
+    *,
+    name: str | None = None,
+    severity: Severity = "error",
 ) -> Expectation:
     """Every value of `column` lies in [low, high]; None leaves a side open."""
     return Expectation(
@@ -35,4 +41,6 @@ def equal_columns(left: str, right: str, meaning: str) -> Expectation:
 
 
 def row_count(low: int, high: int | None, meaning: str) -> Expectation:
-    return Expectation("row_count_in_range", "ExpectTableRowCountToBeBetween", {"min_value": low, "max_value": high}, meaning)
+    return Expectation(
+        "row_count_in_range", "ExpectTableRowCountToBeBetween", {"min_value": low, "max_value": high}, meaning
+    )

@@ -61,7 +61,9 @@ REDEMPTIONS = Suite(
         select count(*) as redemption_count, count(*) filter (where is_order_matched) / greatest(count(*), 1) as matched_rate
         from marts.fct_coupon_redemptions
     """,
-    expectations=(between("matched_rate", 0.95, 1, "at least 95 % of redemptions have an order of the member that day"),),
+    expectations=(
+        between("matched_rate", 0.95, 1, "at least 95 % of redemptions have an order of the member that day"),
+    ),
 )
 
 

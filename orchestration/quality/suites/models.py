@@ -1,4 +1,8 @@
-"""gate_models: a score is published only when it is complete, is a probability, beats the rule and does not leak."""
+"""gate_models: a score is published only when it is complete, is a probability, beats the rule and does not leak.
+
+A model that declined for lack of data has no scores and says so in ml.model_evaluations (candidate `none`): that is an
+answer, not a failure. Scores that are missing without such a row are a failure.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +11,44 @@ from orchestration.quality.suites.expect import between, row_count, zero
 
 GATE = "gate_models"
 
+# The rows that this build made of one model: its scores, and the evaluation of the version that gave them.
+_CURRENT = """
+    clocks as (select as_of_date from intermediate.int_clocks_resolved),
+    scores as (select s.* from ml.{table} as s inner join clocks on s.as_of_date = clocks.as_of_date),
+    evaluations as (
+        select * from ml.model_evaluations
+        where model_name = '{model_name}' and model_version in (select model_version from scores)
+    ),
+    declined as (
+        select count(*) as declined_count from ml.model_evaluations as e inner join clocks on e.as_of_date = clocks.as_of_date
+        where e.model_name = '{model_name}' and e.candidate = 'none'
+    )
+"""
+
 
 def _scores(table: str, model_name: str) -> Suite:
+    current = _CURRENT.format(table=table, model_name=model_name)
     return Suite(
         gate=GATE,
         subject=("ml", table),
         name="scores",
         description=f"Scores of {model_name}: one per member, between 0 and 1, spread out, and on the level of the base rate.",
-        # Both names are constants of this module.
+        # Both names are constants of this package. NULLs (a declined model has no rates) are not judged.
         sql=f"""
-            with evaluation as (
-                select any_value(base_rate) as base_rate from ml.model_evaluations
-                where model_name = '{model_name}' and is_champion
-                    and model_version = (select max(model_version) from ml.{table} where as_of_date = (select as_of_date from intermediate.int_clocks_resolved))
-            ),
-            scores as (
-                select * from ml.{table} where as_of_date = (select as_of_date from intermediate.int_clocks_resolved)
-            )
+            with {current}
             select
-                count(*) as score_count,
+                count(*) + (select declined_count from declined) as scored_or_declined_count,
                 count(*) - count(distinct member_id) as duplicate_member_count,
                 count(*) filter (where score is null or score < 0 or score > 1 or isnan(score)) as impossible_score_count,
                 count(*) filter (where percentile is null or percentile < 0 or percentile > 1) as impossible_percentile_count,
-                count(distinct model_version) as version_count,
-                count(distinct score) / greatest(count(*), 1) as distinct_score_rate,
-                avg(score) / nullif((select base_rate from evaluation), 0) as mean_score_over_base_rate,
+                nullif(count(distinct model_version), 0) as version_count,
+                count(distinct score) / nullif(count(*), 0) as distinct_score_rate,
+                avg(score) / nullif((select any_value(base_rate) from evaluations where is_champion), 0) as mean_score_over_base_rate,
                 count(*) filter (where member_id not in (select member_id from marts.dim_members)) as unknown_member_count
             from scores
         """,  # noqa: S608
         expectations=(
-            between("score_count", 1, None, "somebody was scored"),
+            between("scored_or_declined_count", 1, None, "members were scored, or the model said why not"),
             zero("duplicate_member_count", "one score per member"),
             zero("impossible_score_count", "a score is a probability"),
             zero("impossible_percentile_count", "a percentile lies between 0 and 1"),
@@ -49,21 +61,25 @@ def _scores(table: str, model_name: str) -> Suite:
 
 
 def _evaluation(table: str, model_name: str) -> Suite:
+    current = _CURRENT.format(table=table, model_name=model_name)
     return Suite(
         gate=GATE,
         subject=("ml", table),
         name="evaluation",
         description=f"The champion of {model_name} is not worse than the simple rule and not too good to be true.",
         sql=f"""
-            select count(*) as champion_count, count(*) filter (where not beats_rule) as below_rule_count,
-                count(*) filter (where suspected_leak) as suspected_leak_count, max(auc) as auc
-            from ml.model_evaluations
-            where model_name = '{model_name}' and is_champion and model_version = (
-                select max(model_version) from ml.{table} where as_of_date = (select as_of_date from intermediate.int_clocks_resolved))
+            with {current}
+            select
+                count(*) + (select declined_count from declined) as judged_or_declined_count,
+                count(*) filter (where not beats_rule) as below_rule_count,
+                count(*) filter (where suspected_leak) as suspected_leak_count,
+                max(auc) as auc
+            from evaluations
+            where is_champion
         """,  # noqa: S608
         expectations=(
             row_count(1, 1, "one summary row"),
-            between("champion_count", 1, 1, "the version that scored was evaluated"),
+            between("judged_or_declined_count", 1, 1, "the version that scored was evaluated, once"),
             zero("below_rule_count", "the champion ranks at least as well as the recency rule"),
             zero("suspected_leak_count", "no figure is above the ceiling that honest features reach"),
             between("auc", 0.5, 0.97, "the ranking is better than chance and below the leak ceiling"),

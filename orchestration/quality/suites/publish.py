@@ -8,7 +8,18 @@ from orchestration.quality.suites.expect import between, equal_columns, row_coun
 GATE = "gate_publish"
 
 # Direct identifiers never belong in the published file; a column of such a name stops the publication.
-FORBIDDEN_COLUMNS = ("phone", "mobile", "email", "id_card", "id_number", "real_name", "full_name", "address", "openid", "unionid")
+FORBIDDEN_COLUMNS = (
+    "phone",
+    "mobile",
+    "email",
+    "id_card",
+    "id_number",
+    "real_name",
+    "full_name",
+    "address",
+    "openid",
+    "unionid",
+)
 
 RECONCILIATION = Suite(
     gate=GATE,
@@ -16,7 +27,10 @@ RECONCILIATION = Suite(
     name="reconciliation",
     description="Rows and money agree from the files to the marts.",
     sql="select check_code, abs(difference) as difference from ops.reconciliation",
-    expectations=(row_count(1, None, "there is a reconciliation"), zero("difference", "every level hands over exactly what it had")),
+    expectations=(
+        row_count(1, None, "there is a reconciliation"),
+        zero("difference", "every level hands over exactly what it had"),
+    ),
 )
 
 CONTENT = Suite(
@@ -61,5 +75,7 @@ def shrinkage(previous: dict[str, int]) -> Suite:
         name="shrinkage",
         description="No published fact or dimension lost more than a twentieth of its rows since the last publication.",
         sql=f"select table_name, row_count / greatest(previous_row_count, 1) as kept_rate from ({counts})",  # noqa: S608
-        expectations=(between("kept_rate", 0.95, None, "at least 95 % of the rows that were published before are still there"),),
+        expectations=(
+            between("kept_rate", 0.95, None, "at least 95 % of the rows that were published before are still there"),
+        ),
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ml.common.splits import TimeSplit, TooFewCutsError, judging_split, mature_cuts, split_at
+from ml.common.splits import TimeSplit, TooFewCutsError, judging_split, mature_cuts, split_at, spread
 
 DAY0 = pd.Timestamp("2024-01-01")
 
@@ -27,7 +27,7 @@ def test_windows_of_fit_calibration_test_and_the_present_never_overlap(offsets, 
     except TooFewCutsError:
         assume(False)
         return
-    assert max(split.fit_cuts) + window <= split.calibration_cut
+    assert all(cut + window <= split.calibration_cut for cut in split.fit_cuts)
     assert split.calibration_cut + window <= split.at
     assert split.at + window <= known_until
     assert all(cut + window <= split.at for cut in split.train_cuts)
@@ -44,6 +44,23 @@ def test_a_train_cut_one_day_later_is_refused() -> None:
     TimeSplit((early, late), at, 28)
     with pytest.raises(ValueError, match="drop that training cut"):
         TimeSplit((early, late + pd.Timedelta(days=1)), at, 28)
+
+
+def test_training_cuts_that_overlap_each_other_leave_nothing_to_calibrate_on() -> None:
+    cuts = days([0, 15, 30, 90])
+    [now] = days([150])
+    split = judging_split(cuts, 60, now)
+    assert split.train_cuts == tuple(cuts[:3]) and split.fit_cuts == ()
+
+
+def test_no_cut_before_the_test_cut_is_a_stated_refusal() -> None:
+    [now] = days([150])
+    with pytest.raises(TooFewCutsError, match="nothing to train on"):
+        judging_split(days([60, 75, 90]), 60, now)
+
+
+def test_cuts_that_crowd_are_thinned_from_the_newest_back() -> None:
+    assert spread(days([0, 6, 7, 12, 14]), 7) == tuple(days([0, 7, 14]))
 
 
 def test_two_mature_cuts_are_too_few_to_judge_but_enough_to_fit() -> None:

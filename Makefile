@@ -1,0 +1,64 @@
+# Two commands matter: `make run` and `make test`. Both set up what they need first.
+BRAND ?= complete_journey
+PORT ?= 3000
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+export DAGSTER_DISABLE_TELEMETRY := 1
+export GX_ANALYTICS_ENABLED := false
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.PHONY: help setup run test test-fast lint format ui check bench lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "Tessera needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (about a minute, once) ..."
+	@# uv is faster; where it cannot be installed or cannot reach the index as pip does, pip does the same.
+	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 \
+		&& UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; } \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+setup: $(STAMP) ## create .venv and install the pinned packages
+
+run: setup ## build and publish the brand's warehouse (BRAND=complete_journey)
+	@$(BIN)/tessera run --brand $(BRAND)
+
+test: setup ## the whole suite
+	@$(BIN)/python -m pytest
+
+test-fast: setup ## the inner loop: everything that neither builds a warehouse nor starts a process
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: setup ## style, types, import rules, SQL style, brand configurations
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/pyright --warnings
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project/models
+
+format: setup ## apply the formatter
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+ui: setup ## Dagster on http://127.0.0.1:3000 for the brand (BRAND=…, PORT=…)
+	@$(BIN)/tessera ui --brand $(BRAND) --port $(PORT)
+
+check: setup ## validate the brand's configuration without running it
+	@$(BIN)/tessera check --brand $(BRAND)
+
+bench: setup ## repeatable measurements, as ratios
+	@$(BIN)/python -m benchmarks
+
+lock: $(BIN)/python ## resolve pyproject.toml anew into requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+		--group dev pyproject.toml -o requirements.lock
+
+clean: ## remove what building left in the tree (not the data)
+	rm -rf dbt_project/target dbt_project/logs build *.egg-info .pytest_cache .ruff_cache
