@@ -336,6 +336,22 @@ def rollback(
 
 
 @app.command(epilog=EPILOG)
+def ui(
+    brand: BrandOption = None,
+    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Open Dagster for a brand on http://127.0.0.1: assets, checks, runs, schedule and sensor."""
+    with _exit_codes():
+        settings = load_settings(brand)
+        from orchestration.brands import BrandConfigError
+        from orchestration.runner import open_ui
+
+        with _exit_codes({BrandConfigError: USAGE}):
+            typer.echo(f"{settings.brand}: http://127.0.0.1:{port}  (Ctrl+C ends it)")
+            open_ui(settings, port)
+
+
+@app.command(epilog=EPILOG)
 def brands() -> None:
     """List the brands that have a configuration, and what is published of each."""
     with _exit_codes():

@@ -5,6 +5,7 @@ The job itself is `build_brand_job`; its steps belong in `orchestration.defs`. R
 
 import os
 import shutil
+import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -245,3 +246,18 @@ def _summary(
 
 
 _EXAMPLE = "select label_zh, label_en, count(*) as members, round(avg(spend_amount), 2) as mean_spend from segments.seg_rfm group by all order by members desc"
+
+
+def open_ui(settings: Settings, port: int) -> None:
+    """Replace this process by Dagster's UI and daemon for the brand, on loopback only. Does not return."""
+    prepare_environment(settings)
+    from orchestration.dbt import ensure_manifest
+
+    load_brand(settings)
+    ensure_manifest()
+    dagster_instance(settings).dispose()
+    dagster = Path(sys.executable).with_name("dagster")
+    workspace = settings.project_root / "workspace.yaml"
+    os.chdir(settings.project_root)
+    arguments = [str(dagster), "dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(dagster, arguments)  # noqa: S606  our own executable and fixed arguments
