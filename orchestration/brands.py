@@ -113,6 +113,9 @@ class Parameters(_Config):
 
 class Publish(_Config):
     keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5
+    # 0 to 1: share of a published table's rows that may vanish from one publication to the next before the gate closes.
+    # Raise it for the run that follows an intended correction of the sources, then put it back.
+    max_shrink_rate: float = Field(default=0.05, ge=0, le=1)
 
 
 class Schedule(_Config):

@@ -46,8 +46,8 @@ EVALUATIONS = {
     "lift_at_10_percent": "double",
     "mean_score_over_base": "double",
     "is_champion": "boolean",
-    "beats_rule": "boolean",
-    "suspected_leak": "boolean",
+    "is_rule_beaten": "boolean",
+    "is_leak_suspected": "boolean",
     "as_of_date": "date",
 }
 GATE_RESULTS = {
@@ -149,9 +149,8 @@ def write_config(connection: duckdb.DuckDBPyConnection, brand: Brand) -> None:
     for name, frame in (("brand_parameters", parameters), ("cleaning_rules", rules)):
         columns = ", ".join(f"cast({column} as varchar) as {column}" for column in frame.columns)
         connection.register("frame_to_write", frame)
-        connection.execute(
-            f"create or replace table config.{name} as select distinct {columns} from frame_to_write order by all"
-        )  # noqa: S608
+        rows = f"select distinct {columns} from frame_to_write order by all"  # noqa: S608  constant names
+        connection.execute(f"create or replace table config.{name} as {rows}")
         connection.unregister("frame_to_write")
 
 

@@ -157,10 +157,10 @@ def run(
         from orchestration.brands import BrandConfigError
         from orchestration.landing.errors import LakeError, LandingError
         from orchestration.publishing import PublishError
-        from orchestration.runner import RunFailed, run_brand
+        from orchestration.runner import run_brand
 
         codes: dict[type[Exception], int] = {BrandConfigError: USAGE}
-        codes |= dict.fromkeys((RunFailed, LandingError, LakeError, PublishError), FAILED)
+        codes |= dict.fromkeys((LandingError, LakeError, PublishError), FAILED)
         with _exit_codes(codes):
             code = run_brand(
                 settings,

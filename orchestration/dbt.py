@@ -115,6 +115,10 @@ class Translator(DagsterDbtTranslator):
         return asset_key_of(dbt_resource_props["schema"], dbt_resource_props["name"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["name"] in SCORES_STAGED.split():
+            return (
+                "predict"  # staged after the models have run: in the stage group they would make the picture a circle
+            )
         return STAGE_OF_FOLDER.get(dbt_resource_props["fqn"][1])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:

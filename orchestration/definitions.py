@@ -10,7 +10,7 @@ import dagster as dg
 from orchestration.dbt import cli_resource
 from orchestration.resources import BrandRun
 from orchestration.runtime import RunOptions
-from orchestration.terminal import terminal_logger
+from orchestration.terminal import TERMINAL_LOGGER
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
@@ -22,5 +22,5 @@ def defs() -> dg.Definitions:
     # One process per run: a step in a process of its own would pay the start-up of Dagster, dbt and the models each time.
     return dg.Definitions.merge(
         dg.load_from_defs_folder(path_within_project=Path(__file__).parent / "defs"),
-        dg.Definitions(resources=RESOURCES, executor=dg.in_process_executor, loggers={"terminal": terminal_logger}),
+        dg.Definitions(resources=RESOURCES, executor=dg.in_process_executor, loggers={"terminal": TERMINAL_LOGGER}),
     )

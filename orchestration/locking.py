@@ -95,12 +95,20 @@ def _acquire(descriptor: int, wait_seconds: float) -> bool:
             return True
 
 
+# Locks that this process holds and lends to what it runs.
+_lent: set[Path] = set()
+
+
 @contextmanager
-def brand_lock(settings: Settings) -> Iterator[Holder | None]:
+def brand_lock(settings: Settings, *, lend: bool = False) -> Iterator[Holder | None]:
     """Hold the brand's lock for the length of the block; gives the holder as others see it.
 
-    Waits `settings.lock_wait_seconds`, then raises RunLocked. Not re-entrant: a second in one process is refused too.
+    Waits `settings.lock_wait_seconds`, then raises RunLocked. A second one in the same process is refused too, unless the
+    first one lends its lock (`lend`): the `tessera` command does, to the Dagster run that it starts in its own process.
     """
+    if settings.lock_file in _lent:
+        yield read_holder(settings)
+        return
     settings.lock_file.parent.mkdir(parents=True, exist_ok=True)
     # The lock file stays when the lock is given back: removing it would let two waiters lock two different files.
     descriptor = os.open(settings.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
@@ -109,9 +117,12 @@ def brand_lock(settings: Settings) -> Iterator[Holder | None]:
             raise RunLocked(settings, read_holder(settings))
         with suppress(OSError):  # a full disk must not make the lock fail: the side file only words a message
             _write_holder(settings)
+        if lend:
+            _lent.add(settings.lock_file)
         try:
             yield read_holder(settings)
         finally:
+            _lent.discard(settings.lock_file)
             holder_file(settings).unlink(missing_ok=True)
     finally:
         os.close(descriptor)

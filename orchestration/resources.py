@@ -52,13 +52,13 @@ class BrandRun(dg.ConfigurableResource):
     def as_of_date(self) -> date:
         """The cut of this build: the first business date that is not known. Raises LookupError before dbt has run."""
         frame = self.query("select as_of_date from intermediate.int_clocks_resolved")
-        value = frame["as_of_date"].iloc[0] if len(frame) else None
-        if value is None or pd.isna(value):
-            raise LookupError(
-                f"brand {self.settings.brand} has no as_of_date: no order line has landed. "
-                "Check its sources with `tessera check` and its batches in ops.load_batches."
-            )
-        return pd.Timestamp(value).date()
+        day = pd.Timestamp(frame["as_of_date"].iloc[0]) if len(frame) else pd.NaT
+        if isinstance(day, pd.Timestamp):
+            return day.date()
+        raise LookupError(
+            f"brand {self.settings.brand} has no as_of_date: no order line has landed. "
+            "Check its sources with `tessera check` and its batches in ops.load_batches."
+        )
 
     def prepare_build_file(self) -> None:
         """Views, configuration and Python's tables; first removes what a killed load left, so that no view reads it."""

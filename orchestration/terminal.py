@@ -32,9 +32,11 @@ class ProgressHandler(logging.Handler):
         sys.stderr.flush()
 
 
-@dg.logger(description="Progress lines on stderr")
-def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
+def _terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     # Not logging.getLogger: a logger of its own, so that no other handler prints the same lines again.
     logger = logging.Logger("tessera.terminal", logging.INFO)
     logger.addHandler(ProgressHandler())
     return logger
+
+
+TERMINAL_LOGGER = dg.LoggerDefinition(_terminal_logger, description="Progress lines on stderr")

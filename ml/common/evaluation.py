@@ -115,28 +115,28 @@ def single_feature_auc(features: pd.DataFrame, labels: np.ndarray) -> pd.Series:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a gate needs to know. `beats_rule` is the floor, `suspected_leak` the ceiling."""
+    """What a gate needs to know. `is_rule_beaten` is the floor, `is_leak_suspected` the ceiling."""
 
-    beats_rule: bool
-    suspected_leak: bool
+    is_rule_beaten: bool
+    is_leak_suspected: bool
     text: str
 
 
 def judge(champion_auc: float, best_rule_auc: float, feature_aucs: pd.Series, auc_ceiling: float) -> Verdict:
     """Floor: the best one-line rule less FLOOR_TOLERANCE. Ceiling: too good, as a whole or in one column, is a leak."""
-    beats_rule = bool(champion_auc >= best_rule_auc - FLOOR_TOLERANCE)
+    is_rule_beaten = bool(champion_auc >= best_rule_auc - FLOOR_TOLERANCE)
     leaking = sorted(feature_aucs.loc[feature_aucs > auc_ceiling].index)
-    suspected_leak = bool(champion_auc > auc_ceiling or leaking)
+    is_leak_suspected = bool(champion_auc > auc_ceiling or leaking)
     if np.isnan(champion_auc):
         text = "undefined: the test cut has one class only"
-    elif suspected_leak:
+    elif is_leak_suspected:
         source = f"columns {', '.join(leaking)}" if leaking else "the model as a whole"
         text = f"suspected leak: AUC above {auc_ceiling} from {source}"
-    elif not beats_rule:
+    elif not is_rule_beaten:
         text = f"worse than the best rule: AUC {champion_auc:.4f} against {best_rule_auc:.4f}"
     else:
         text = f"ok: AUC {champion_auc:.4f}, best rule {best_rule_auc:.4f}"
-    return Verdict(beats_rule, suspected_leak, text)
+    return Verdict(is_rule_beaten, is_leak_suspected, text)
 
 
 def metrics_row(metrics: Metrics) -> dict[str, float]:

@@ -36,7 +36,7 @@ SCORE_DECIMALS = 6  # beyond them the order of floating-point sums shows
 
 EVALUATION_COLUMNS = [
     col.MODEL_NAME, col.MODEL_VERSION, "candidate", "split", "verdict", col.HORIZON_DAYS,
-    *Metrics.__dataclass_fields__, "is_champion", "beats_rule", "suspected_leak", col.AS_OF_DATE,
+    *Metrics.__dataclass_fields__, "is_champion", "is_rule_beaten", "is_leak_suspected", col.AS_OF_DATE,
 ]  # fmt: skip
 
 
@@ -347,8 +347,8 @@ def _evaluate_all(
                 col.HORIZON_DAYS: task.horizon_days,
                 **metrics_row(metrics),
                 "is_champion": name == "champion",
-                "beats_rule": verdict.beats_rule,
-                "suspected_leak": verdict.suspected_leak,
+                "is_rule_beaten": verdict.is_rule_beaten,
+                "is_leak_suspected": verdict.is_leak_suspected,
                 col.AS_OF_DATE: split.at,
             }
         )
@@ -358,7 +358,7 @@ def _evaluate_all(
 def _champion_figures(evaluation: pd.DataFrame) -> dict[str, Any]:
     champion = evaluation[evaluation["is_champion"]].iloc[0]
     figures = {name: champion[name].item() for name in Metrics.__dataclass_fields__}
-    flags = {name: bool(champion[name]) for name in ("beats_rule", "suspected_leak")}
+    flags = {name: bool(champion[name]) for name in ("is_rule_beaten", "is_leak_suspected")}
     return {**figures, **flags, "verdict": champion["verdict"]}
 
 

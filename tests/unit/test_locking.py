@@ -129,3 +129,10 @@ def test_a_broken_side_file_costs_only_the_name(settings: Settings, content: str
         holder_file(settings).write_text(content)
         with pytest.raises(RunLocked, match="locked by another process"), brand_lock(settings):
             pytest.fail("two writers at once")
+
+
+def test_a_lent_lock_serves_the_run_in_the_same_process_and_is_taken_back(settings):
+    with brand_lock(settings, lend=True), brand_lock(settings) as holder:
+        assert holder is not None
+    with brand_lock(settings), pytest.raises(RunLocked), brand_lock(settings):
+        pass

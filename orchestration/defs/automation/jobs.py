@@ -62,4 +62,3 @@ def range_tags(files: list[landing.PendingFile]) -> dict[str, str]:
     """Run tags for the business dates that daily files are for; none when no file is daily."""
     days = sorted(f.business_date for f in files if f.business_date is not None)
     return {RANGE_START: days[0].isoformat(), RANGE_END: days[-1].isoformat()} if days else {}
-

@@ -51,6 +51,11 @@ def _declined(task, reason: str, as_of_date: date) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
+def _champion_figures(evaluation: pd.DataFrame) -> dict[str, float]:
+    champion = evaluation.loc[evaluation["is_champion"].astype(bool), ["auc", "brier", "ece_10_equal_count"]]
+    return {str(name): float(value) for name, value in champion.iloc[0].items()} if len(champion) else {}
+
+
 @dg.multi_asset(
     name="trained_models",
     specs=[
@@ -90,13 +95,8 @@ def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
             context.log.warning(f"{task.name}: not trained: {result.reason}")
             evaluations.append(_declined(task, result.reason, as_of_date))
         # One as_of_date has the scores of one version: the newest training replaces an earlier one of the same day.
-        brand_run.write_rows(f"ml.{table}", result.scores[list(SCORES)], key=("as_of_date",))
-        champion = result.evaluation[result.evaluation["is_champion"]]
-        figures = (
-            {name: float(champion[name].iloc[0]) for name in ("auc", "brier", "ece_10_equal_count")}
-            if len(champion)
-            else {}
-        )
+        brand_run.write_rows(f"ml.{table}", result.scores.loc[:, list(SCORES)], key=("as_of_date",))
+        figures = _champion_figures(result.evaluation)
         context.log.info(
             f"{task.name}: {result.status}, {len(result.scores)} members scored"
             + "".join(f", {name} {value:.3f}" for name, value in figures.items())
@@ -112,7 +112,7 @@ def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
             },
         )
     rows = pd.concat(evaluations, ignore_index=True)
-    brand_run.write_rows("ml.model_evaluations", rows[list(EVALUATIONS)], key=("model_version",))
+    brand_run.write_rows("ml.model_evaluations", rows.loc[:, list(EVALUATIONS)], key=("model_version",))
     yield dg.MaterializeResult(
         asset_key=["ml", "model_evaluations"],
         metadata={"dagster/row_count": len(rows), "evaluated_at": datetime.now(UTC).isoformat()},

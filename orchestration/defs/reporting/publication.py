@@ -1,15 +1,17 @@
 """publish: copy the build, audit the copy, swap it in. The audit is gate_publish; a closed gate discards the copy."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import dagster as dg
+import pandas as pd
 
 from orchestration import publishing, warehouse
 from orchestration.build_file import replace_rows
 from orchestration.landing import land as landing
 from orchestration.quality.adapter import check_result, check_spec, describe, gate_rows
-from orchestration.quality.suite import SuiteResult, run_suite
+from orchestration.quality.suite import Suite, SuiteResult, run_suite
 from orchestration.quality.suites import publish
 from orchestration.resources import BrandRun, current_brand
 from orchestration.runtime import RunOptions
@@ -35,12 +37,17 @@ UPSTREAM = (
 )
 
 
-def _suites(brand_run: BrandRun):
+def _suites(brand_run: BrandRun | None = None) -> tuple[Suite, ...]:
     """The gate's suites; facts are compared with the last publication of the same brand, where there is one."""
-    previous = publishing.read_manifest(brand_run.settings)
-    counts = (previous or {}).get("row_counts", {})
+    counts: dict[str, int] = {}
+    if brand_run is not None:
+        with suppress(publishing.PublishError):
+            counts = (publishing.read_manifest(brand_run.settings) or {}).get("row_counts", {})
     kept = {table: rows for table, rows in counts.items() if table.startswith(("marts.", "tags.")) and rows > 0}
-    return (publish.RECONCILIATION, publish.CONTENT, publish.shrinkage(kept or {"marts.dim_members": 1}))
+    shrinkage = publish.shrinkage(
+        kept or {"marts.dim_members": 1}, max_shrink_rate=current_brand().publish.max_shrink_rate
+    )
+    return (publish.RECONCILIATION, publish.CONTENT, shrinkage)
 
 
 def _summary(brand_run: BrandRun, run_id: str) -> dict[str, int]:
@@ -57,17 +64,22 @@ def _summary(brand_run: BrandRun, run_id: str) -> dict[str, int]:
     return {name: int(frame[name].iloc[0]) for name in ("passed", "failed", "warned")}
 
 
-def _audit(staged: publishing.StagedPublication, suites, run_id: str) -> list[SuiteResult]:
+def _audit(staged: publishing.StagedPublication, suites: tuple[Suite, ...], run_id: str) -> list[SuiteResult]:
     """Judge the staged copy, and write what came of it into the copy itself."""
     with warehouse.read_only(staged.file) as connection:
         results = [run_suite(suite, connection.execute(suite.sql).df()) for suite in suites]
-    frame_rows = gate_rows(results)
-    import pandas as pd
-
-    frame = pd.DataFrame(frame_rows).assign(run_id=run_id, gate=publish.GATE, checked_at=datetime.now(UTC))
+    frame = pd.DataFrame(gate_rows(results)).assign(run_id=run_id, gate=publish.GATE, checked_at=datetime.now(UTC))
     with warehouse.writer(staged.file) as connection:
         replace_rows(connection, "ops.gate_results", frame, key=("run_id", "gate"))
     return results
+
+
+def _promote(staged: publishing.StagedPublication, results: list[SuiteResult], brand_run: BrandRun, run_id: str):
+    """Swap the audited copy in. Returns the manifest."""
+    earlier = _summary(brand_run, run_id)
+    outcomes = [outcome for result in results for outcome in result.outcomes]
+    summary = earlier | {"passed": earlier["passed"] + sum(outcome.is_passed for outcome in outcomes)}
+    return publishing.promote(staged, summary, keep_versions=brand_run.brand.publish.keep_versions)
 
 
 @dg.asset(
@@ -76,50 +88,37 @@ def _audit(staged: publishing.StagedPublication, suites, run_id: str) -> list[Su
     owners=["team:data-engineering"],
     description="One row: the version, as_of_date and known_at of the published file that analysts read.",
     deps=[list(key) for key in UPSTREAM],
-    check_specs=[
-        check_spec(suite)
-        for suite in (publish.RECONCILIATION, publish.CONTENT, publish.shrinkage({"marts.dim_members": 1}))
-    ],
+    check_specs=[check_spec(suite) for suite in _suites()],
     kinds={"duckdb"},
 )
-def publication(
-    context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions
-) -> dg.MaterializeResult:
-    settings, brand = brand_run.settings, current_brand()
-    clocks = brand_run.query("select as_of_date, known_at from intermediate.int_clocks_resolved").iloc[0]
+def publication(context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions):
+    settings = brand_run.settings
+    clocks = brand_run.query("select known_at from intermediate.int_clocks_resolved").iloc[0]
+    extra = {
+        "as_of_date": brand_run.as_of_date(),
+        "known_at": clocks["known_at"].to_pydatetime(),
+        "input_fingerprint": run_options.input_fingerprint,
+        "run_id": context.run_id,
+        "entities": sorted(landing.entities(brand_run.brand)),
+    }
     try:
-        staged = publishing.stage_publication(
-            settings,
-            manifest_extra={
-                "as_of_date": brand_run.as_of_date(),
-                "known_at": clocks["known_at"].to_pydatetime(),
-                "input_fingerprint": run_options.input_fingerprint,
-                "run_id": context.run_id,
-                "entities": sorted(landing.entities(brand)),
-            },
-        )
-        results = _audit(staged, _suites(brand_run), context.run_id)
-        checks = [check_result(result) for result in results]
-        failed = [describe(o) for r in results for o in r.outcomes if not o.is_passed and o.severity == "error"]
-        if failed:
-            publishing.discard(staged)
-            for line in failed:
-                context.log.error(f"{publish.GATE} closed: {line}")
-            brand_run.write_gate_results(context.run_id, publish.GATE, gate_rows(results), datetime.now(UTC))
-            raise dg.Failure(
-                f"{publish.GATE}: {len(failed)} expectations failed; the last publication stays in place",
-                allow_retries=False,
-            )
-        earlier = _summary(brand_run, context.run_id)
-        summary = earlier | {"passed": earlier["passed"] + sum(len(r.outcomes) for r in results)}
-        manifest = publishing.promote(staged, summary, keep_versions=brand.publish.keep_versions)
+        staged = publishing.stage_publication(settings, manifest_extra=extra)
+        try:
+            results = _audit(staged, _suites(brand_run), context.run_id)
+            is_passed = all(result.is_passed for result in results)
+            manifest = _promote(staged, results, brand_run, context.run_id) if is_passed else None
+        finally:
+            publishing.discard(staged)  # promoted, it is no longer there; otherwise nobody shall read it
     except publishing.PublishError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     brand_run.write_gate_results(context.run_id, publish.GATE, gate_rows(results), datetime.now(UTC))
-    context.log.info(
-        f"published {manifest['version']}: {sum(manifest['row_counts'].values())} rows, {summary['passed']} checks passed"
-    )
-    return dg.MaterializeResult(
-        metadata={"version": manifest["version"], "file": str(settings.published_file), "gates": json.dumps(summary)},
-        check_results=checks,
+    yield from (check_result(result) for result in results)
+    if manifest is None:
+        for line in (describe(o) for r in results for o in r.outcomes if not o.is_passed):
+            context.log.error(f"{publish.GATE} closed: {line}")
+        raise dg.Failure(f"{publish.GATE} closed; the last publication stays in place", allow_retries=False)
+    rows, gates = sum(manifest["row_counts"].values()), manifest["gates"]
+    context.log.info(f"published {manifest['version']}: {rows} rows, {gates['passed']} checks passed")
+    yield dg.MaterializeResult(
+        metadata={"version": manifest["version"], "file": str(settings.published_file), "gates": json.dumps(gates)}
     )

@@ -71,8 +71,8 @@ def _evaluation(table: str, model_name: str) -> Suite:
             with {current}
             select
                 count(*) + (select declined_count from declined) as judged_or_declined_count,
-                count(*) filter (where not beats_rule) as below_rule_count,
-                count(*) filter (where suspected_leak) as suspected_leak_count,
+                count(*) filter (where not is_rule_beaten) as below_rule_count,
+                count(*) filter (where is_leak_suspected) as suspected_leak_count,
                 max(auc) as auc
             from evaluations
             where is_champion

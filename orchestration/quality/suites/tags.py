@@ -60,10 +60,13 @@ RFM = Suite(
     name="shares",
     description="Quintiles are fifths, and no tier swallows the members.",
     sql="""
-        with shares as (
-            select 'tier' as kind, rfm_tier as code, count(*) / sum(count(*)) over () as member_rate from segments.seg_rfm group by rfm_tier
+        with codes as (
+            select 'tier' as kind, rfm_tier as code from segments.seg_rfm
             union all
-            select 'recency_score', cast(recency_score as varchar), count(*) / sum(count(*)) over () from segments.seg_rfm group by recency_score
+            select 'recency_score', cast(recency_score as varchar) from segments.seg_rfm
+        ),
+        shares as (
+            select kind, code, count(*) / sum(count(*)) over (partition by kind) as member_rate from codes group by kind, code
         )
         select kind, max(member_rate) as largest_member_rate, count(*) as code_count from shares group by kind
     """,

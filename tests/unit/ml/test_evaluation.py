@@ -70,7 +70,7 @@ def test_one_class_gives_a_stated_result(labels: list[int]) -> None:
     assert (metrics.population_count, metrics.positive_count) == (len(labels), sum(labels))
     assert math.isnan(metrics.auc) and math.isnan(metrics.ece_10_equal_count)
     verdict = judge(metrics.auc, metrics.auc, pd.Series(dtype=float), 0.97)
-    assert not verdict.beats_rule and verdict.text.startswith("undefined")
+    assert not verdict.is_rule_beaten and verdict.text.startswith("undefined")
 
 
 def test_single_feature_auc_equals_scikit_learn_in_the_better_direction(scored) -> None:
@@ -83,9 +83,9 @@ def test_single_feature_auc_equals_scikit_learn_in_the_better_direction(scored) 
 
 def test_verdicts_floor_and_ceiling() -> None:
     clean = pd.Series({"a": 0.8})
-    assert judge(0.80, 0.804, clean, 0.97).beats_rule
-    assert not judge(0.80, 0.806, clean, 0.97).beats_rule
-    assert not judge(0.97, 0.8, clean, 0.97).suspected_leak
-    assert judge(0.971, 0.8, clean, 0.97).suspected_leak
+    assert judge(0.80, 0.804, clean, 0.97).is_rule_beaten
+    assert not judge(0.80, 0.806, clean, 0.97).is_rule_beaten
+    assert not judge(0.97, 0.8, clean, 0.97).is_leak_suspected
+    assert judge(0.971, 0.8, clean, 0.97).is_leak_suspected
     leaking = judge(0.85, 0.8, pd.Series({"a": 0.8, "b": 0.98}), 0.97)
-    assert leaking.suspected_leak and "columns b" in leaking.text
+    assert leaking.is_leak_suspected and "columns b" in leaking.text

@@ -35,7 +35,7 @@ def test_a_shop_with_a_pattern_is_learnt(shop, result) -> None:
     assert list(result.evaluation.columns) == EVALUATION_COLUMNS
     assert result.evaluation["candidate"].tolist() == [*ALL_CANDIDATES, "champion"]
     best = champion(result)
-    assert 0.7 < best["auc"] < 0.95 and best["beats_rule"] and not best["suspected_leak"]
+    assert 0.7 < best["auc"] < 0.95 and best["is_rule_beaten"] and not best["is_leak_suspected"]
     assert best["ece_10_equal_count"] < 0.08
     assert best["as_of_date"] == shop.now - pd.Timedelta(days=28)
     assert result.model_version.startswith("propensity-20241126-")
@@ -104,9 +104,9 @@ def test_a_column_that_knows_the_label_is_a_suspected_leak(shop) -> None:
     task = propensity_task(28, candidate_names=SMALL)
     result = train_and_score(leaking, shop.purchase_days, task, shop.now)
     # The small candidates do not even use the column: it is found by itself.
-    assert champion(result)["suspected_leak"] and "orders_ahead" in champion(result)["verdict"]
+    assert champion(result)["is_leak_suspected"] and "orders_ahead" in champion(result)["verdict"]
     clean = train_and_score(shop.features, shop.purchase_days, task, shop.now)
-    assert not clean.evaluation["suspected_leak"].any()
+    assert not clean.evaluation["is_leak_suspected"].any()
 
 
 def test_shuffled_histories_teach_nothing(shop, monkeypatch) -> None:
