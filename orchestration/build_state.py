@@ -12,8 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pandas as pd
-
 from orchestration import warehouse
 from orchestration.brands import Brand
 from orchestration.settings import Settings
@@ -53,24 +51,33 @@ def _incremental_inputs(settings: Settings) -> str:
     ).hexdigest()
 
 
-def needs_full_refresh(settings: Settings, brand: Brand) -> bool:
-    """True when the build file was made by other SQL or another configuration, or by nobody yet."""
+_HAS_STATE = (
+    "select count(*) > 0 from information_schema.columns "
+    "where table_schema = 'config' and table_name = 'build_state' and column_name = 'model_group'"
+)
+
+
+def needs_full_refresh(settings: Settings, brand: Brand, group: str) -> bool:
+    """True when the models of `group` (one dbt invocation) were made by other SQL or configuration, or by nobody yet."""
     with warehouse.read_only(settings.build_file) as connection:
-        exists = connection.execute(
-            "select count(*) from information_schema.tables where table_schema = 'config' and table_name = 'build_state'"
-        ).fetchone()
-        if not exists or not exists[0]:
+        if connection.execute(_HAS_STATE).fetchone() != (True,):
             return True
-        row = connection.execute("select incremental_inputs from config.build_state").fetchone()
+        row = connection.execute(
+            "select incremental_inputs from config.build_state where model_group = ?", [group]
+        ).fetchone()
     return row is None or row[0] != _incremental_inputs(settings)
 
 
-def record(settings: Settings, brand: Brand) -> None:
-    """Remember what the warehouse models were just built with."""
-    state = pd.DataFrame({"brand": [brand.brand], "incremental_inputs": [_incremental_inputs(settings)]})
+def record(settings: Settings, brand: Brand, group: str) -> None:
+    """Remember what the models of `group` were just built with. Each group by itself: a run may end between two."""
+    values = [brand.brand, group, _incremental_inputs(settings)]
     with warehouse.writer(settings.build_file) as connection:
-        connection.register("state", state)
-        connection.execute("create or replace table config.build_state as select * from state")
+        if connection.execute(_HAS_STATE).fetchone() != (True,):
+            connection.execute(
+                "create or replace table config.build_state (brand text, model_group text, incremental_inputs text)"
+            )
+        connection.execute("delete from config.build_state where model_group = ?", [group])
+        connection.execute("insert into config.build_state values (?, ?, ?)", values)
 
 
 def input_fingerprint(settings: Settings, brand: Brand, *, as_of_date: str = "") -> str:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
 from orchestration.settings import PROJECT_ROOT, Settings
 
@@ -91,10 +93,6 @@ def project() -> DbtProject:
     return DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR)
 
 
-def cli_resource() -> DbtCliResource:
-    return DbtCliResource(project_dir=str(PROJECT_DIR), profiles_dir=str(PROJECT_DIR), dbt_executable=dbt_executable())
-
-
 def asset_key_of(schema: str, name: str) -> dg.AssetKey:
     """Dagster's key of a table: [schema, table], the same for dbt models, dbt sources and Python's tables."""
     return dg.AssetKey([schema, name])
@@ -132,10 +130,23 @@ class Translator(DagsterDbtTranslator):
         return self._daily_partitions if meta.get("partitioned_by") == "business_date" else None
 
 
-def build_arguments(*, full_refresh: bool) -> list[str]:
-    """Arguments of one scheduled `dbt build`. Unit tests belong to the suite, not to the nightly run."""
-    # buildable: a test that compares two tables runs in the invocation that builds the later one.
-    arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
+def build_arguments(select: Sequence[str], exclude: Sequence[str] = (), *, full_refresh: bool = False) -> list[str]:
+    """Arguments of one scheduled `dbt build` of the selected models and their data tests.
+
+    Unit tests belong to the suite, not to the nightly run. Tests are selected `buildable`: one that compares two tables
+    runs in the invocation that builds the later of them.
+    """
+    arguments = [
+        "build",
+        "--exclude-resource-type",
+        "unit_test",
+        "--indirect-selection",
+        "buildable",
+        "--select",
+        *select,
+    ]
+    if exclude:
+        arguments += ["--exclude", *exclude]
     return [*arguments, "--full-refresh"] if full_refresh else arguments
 
 
@@ -163,16 +174,108 @@ def dbt_environment(
     return environment
 
 
-@contextmanager
-def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the length of a block, and put the old ones back."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+@dataclass(frozen=True)
+class NodeResult:
+    """What dbt says of one model or test. `failures` counts failing rows of a test."""
+
+    unique_id: str
+    status: str  # success | error | skipped for models; pass | warn | fail | error | skipped for tests
+    failures: int
+    seconds: float
+
+    @property
+    def is_test(self) -> bool:
+        return self.unique_id.startswith("test.")
+
+    @property
+    def is_good(self) -> bool:
+        return self.status in ("success", "pass", "warn")
+
+    @property
+    def name(self) -> str:
+        return self.unique_id.split(".")[2]
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One finished dbt process: its exit code, its nodes, and what it said where it could not even start on them."""
+
+    return_code: int
+    nodes: tuple[NodeResult, ...]
+    complaint: str
+
+
+def run_dbt(
+    arguments: Sequence[str], environment: Mapping[str, str], target: Path, logs: Path, tell: Callable[[str], None]
+) -> Invocation:
+    """Run dbt as a process of its own and give its results; `tell` gets a line of progress every few seconds.
+
+    dagster-dbt's own `cli()` does the same, but first loads dbt into this process and asks it for its version, at seven
+    seconds an invocation. Only dbt's command line and its run_results.json are used here, both of them public.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    logs.mkdir(parents=True, exist_ok=True)
+    _share_partial_parse(target)
+    results_file = target / "run_results.json"
+    results_file.unlink(missing_ok=True)
+    command = [
+        dbt_executable(),
+        *("--log-format", "json", "--log-level-file", "info", "--log-path", str(logs), "--no-use-colors"),
+        *arguments,
+        *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR), "--target-path", str(target)),
+    ]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
+    errors: list[str] = []
+    told = time.monotonic()
     try:
-        yield
+        for line in process.stdout or ():
+            info, data = _event(line)
+            if info.get("level") == "error" and info.get("msg"):
+                errors.append(str(info["msg"]))
+            if data.get("index") and data.get("total") and time.monotonic() - told > _TELL_SECONDS:
+                told = time.monotonic()
+                tell(f"dbt: {data['index']} of {data['total']}")
+        return_code = process.wait()
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        # An interrupted run must not leave a writer behind that locks the build file.
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+    nodes = _read_nodes(results_file)
+    return Invocation(return_code, nodes, "" if nodes else "\n".join(errors[:5]))
+
+
+_TELL_SECONDS = 5.0
+
+
+def _event(line: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """info and data of one line of dbt's JSON log; empty for a line that is none."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}, {}
+    return event.get("info", {}), event.get("data", {})
+
+
+def _read_nodes(results_file: Path) -> tuple[NodeResult, ...]:
+    if not results_file.exists():
+        return ()
+    results = json.loads(results_file.read_text(encoding="utf-8"))["results"]
+    return tuple(
+        NodeResult(r["unique_id"], r["status"], int(r.get("failures") or 0), float(r["execution_time"]))
+        for r in results
+    )
+
+
+def _share_partial_parse(target: Path) -> None:
+    """Start from the parse that set-up made; without it the first run of a brand would parse everything again."""
+    parsed = PROJECT_DIR / "target" / "partial_parse.msgpack"
+    if parsed.exists() and not (target / parsed.name).exists():
+        shutil.copyfile(parsed, target / parsed.name)

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.dbt import cli_resource
 from orchestration.resources import BrandRun
 from orchestration.runtime import RunOptions
 from orchestration.terminal import TERMINAL_LOGGER
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
-RESOURCES = {"brand_run": BrandRun(), "run_options": RunOptions(), "dbt": cli_resource()}
+RESOURCES = {"brand_run": BrandRun(), "run_options": RunOptions()}
 
 
 @dg.definitions

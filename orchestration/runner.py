@@ -108,7 +108,6 @@ def _execute(settings: Settings, pending, as_of: date | None, full_refresh: bool
 
     from orchestration.definitions import defs
     from orchestration.defs.automation.jobs import range_tags
-    from orchestration.runtime import CLI_TAG
 
     job = defs().resolve_job_def("build_brand_job")
     loaded = time.monotonic() - clock
@@ -120,7 +119,7 @@ def _execute(settings: Settings, pending, as_of: date | None, full_refresh: bool
     with dagster_instance(settings) as instance:
         result = job.execute_in_process(
             instance=instance,
-            tags={CLI_TAG: "true", **range_tags(pending)},
+            tags=range_tags(pending),
             run_config={"resources": {"run_options": {"config": options}}, "loggers": {"terminal": {}}},
             raise_on_error=False,
         )

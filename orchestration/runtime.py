@@ -1,17 +1,11 @@
-"""What one run may be asked for, and where its log goes. What every run gets is in `orchestration.resources`."""
+"""What one run may be asked for. What every run gets is in `orchestration.resources`."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from pathlib import Path
 
 import dagster as dg
 from pydantic import Field, field_validator
-
-from orchestration.settings import Settings
-
-# Run tag set by the `tessera` command: a person is watching a terminal.
-CLI_TAG = "tessera/terminal"
 
 
 class RunOptions(dg.ConfigurableResource):
@@ -45,13 +39,3 @@ class RunOptions(dg.ConfigurableResource):
 
     def known_at_or_none(self) -> str | None:
         return self.known_at or None
-
-
-def dbt_log_file(settings: Settings) -> Path:
-    """Where dbt's own lines go when a terminal shows the progress; a short history is kept by size."""
-    folder = settings.brand_home / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "dbt.log"
-    if file.exists() and file.stat().st_size > 5_000_000:
-        file.replace(folder / "dbt.previous.log")
-    return file

@@ -8,7 +8,7 @@ in columns that no mapping uses. What is asserted about a run belongs in the tes
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,12 @@ BRAND = "small_shop"
 ZONE = "Asia/Shanghai"
 FIRST_DAY = date(2024, 3, 1)
 DAYS = 260
+HISTORY_DAYS = 230  # these come as one file, as a shop hands over its past; from then on one file a day
 SEED = 11
-MEMBERS = 640
+MEMBERS = 900
 PRODUCTS = 120
+FIRST_DAILY = FIRST_DAY + timedelta(days=HISTORY_DAYS)
+LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 # Prefixes that occur nowhere but in personal columns: what must never leave the lake is searched by them.
 NAME_PREFIX = "欧阳测试"
 PHONE_PREFIX = "15500155"
@@ -65,7 +68,9 @@ class Shop:
         """All source files below `root`; a file whose text is there already is left alone."""
         for name in ("members", "products", "campaigns", "touches", "coupons", "redemptions"):
             _write(root / BRAND / f"{name}.csv", getattr(self, name))
-        for day, lines in self.lines.groupby("day"):
+        is_history = self.lines["day"] < FIRST_DAILY
+        _write(root / BRAND / "orders_history.csv", self.lines[is_history].drop(columns="day"))
+        for day, lines in self.lines[~is_history].groupby("day"):
             write_day(root, day, lines)
 
 
@@ -111,7 +116,7 @@ def generate(seed: int = SEED, days: int = DAYS) -> Shop:
     lines = _lines(rng, orders, products)
     lines, redemptions = _redeem(rng, lines, touches, campaigns, coupons)
     lines = pd.concat([lines, _refunds(rng, lines, first, days)], ignore_index=True)
-    lines = lines.sort_values(["day", "order_no", "line_no"], ignore_index=True)
+    lines = lines.sort_values(["day_number", "order_no", "line_no"], ignore_index=True)
     exported = members.drop(columns=["gap", "joined", "left"])
     # A few members buy without ever having filled in a profile.
     return Shop(_written(lines), exported.iloc[:-40], products, campaigns, touches, coupons, redemptions)
@@ -120,7 +125,7 @@ def generate(seed: int = SEED, days: int = DAYS) -> Shop:
 def _members(rng: np.random.Generator, first: pd.Timestamp, days: int) -> pd.DataFrame:
     number = np.arange(MEMBERS)
     joined = np.where(number % 5 < 3, -rng.integers(5, 200, MEMBERS), rng.integers(0, days - 10, MEMBERS))
-    gap = np.exp(rng.normal(np.log(16), 0.85, MEMBERS)).clip(2.5, 120)
+    gap = np.exp(rng.normal(np.log(20), 0.85, MEMBERS)).clip(2.5, 120)
     return pd.DataFrame(
         {
             "member_no": [f"u{i:05d}" for i in number],
@@ -132,7 +137,7 @@ def _members(rng: np.random.Generator, first: pd.Timestamp, days: int) -> pd.Dat
             "region": rng.choice(["华东", "华南", "华北", "西南"], MEMBERS),
             "gap": gap,  # mean days between orders
             "joined": joined,
-            "left": joined + rng.exponential(330, MEMBERS) + 20,  # the day after which nothing is bought
+            "left": joined + rng.exponential(200, MEMBERS) + 15,  # the day after which nothing is bought
         }
     )
 
@@ -249,7 +254,9 @@ def _redeem(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Touched members take a coupon for a product they buy during the campaign: on the business date of the order."""
     sold = lines[lines["member"] >= 0].assign(
-        line=lambda f: f.index, member_no=lambda f: f["member"].map("u{:05d}".format), on=lambda f: f["at"].dt.normalize()
+        line=lambda f: f.index,
+        member_no=lambda f: f["member"].map("u{:05d}".format),
+        on=lambda f: f["at"].dt.normalize(),
     )
     offers = touches.merge(campaigns, on="campaign_no").merge(coupons.drop_duplicates(), on="campaign_no")
     taken = sold.merge(offers, on=["member_no", "product_no"])
@@ -314,41 +321,44 @@ BRAND_YML: dict = {
     "publish": {"keep_versions": 3},
 }
 
-SOURCES_YML: dict[str, dict] = {
-    "orders": {
-        "source_system": "shop",
-        "reader": {"kind": "csv", "path": f"{BRAND}/orders/{{date}}.csv"},
-        "timestamps_in": "UTC",
-        "entities": {
-            "order_lines": {
-                "fields": {
-                    "order_key": "order_no",
-                    "order_line_number": "line_no",
-                    "ordered_at": "ordered_at_utc",
-                    "member_key": "member_no",
-                    "product_code": "product_no",
-                    "line_kind": "kind",
-                    "quantity": "quantity",
-                    "unit_price": "unit_price",
-                    "list_amount": "list_amount",
-                    "line_amount": "amount",
-                    "store_discount_amount": "store_discount",
-                    "coupon_discount_amount": "coupon_discount",
-                    "currency_code": "'CNY'",
-                    "store_code": "store",
-                }
+_ORDERS: dict = {
+    "source_system": "shop",
+    "reader": {"kind": "csv", "path": f"{BRAND}/orders/{{date}}.csv"},
+    "timestamps_in": "UTC",
+    "entities": {
+        "order_lines": {
+            "fields": {
+                "order_key": "order_no",
+                "order_line_number": "line_no",
+                "ordered_at": "ordered_at_utc",
+                "member_key": "member_no",
+                "product_code": "product_no",
+                "line_kind": "kind",
+                "quantity": "quantity",
+                "unit_price": "unit_price",
+                "list_amount": "list_amount",
+                "line_amount": "amount",
+                "store_discount_amount": "store_discount",
+                "coupon_discount_amount": "coupon_discount",
+                "currency_code": "'CNY'",
+                "store_code": "store",
             }
-        },
-        "cleaning_rules": [
-            {
-                "code": "member_missing",
-                "entity": "order_lines",
-                "when": "member_no is null",
-                "label_zh": "匿名",
-                "label_en": "No member",
-            }
-        ],
+        }
     },
+    "cleaning_rules": [
+        {
+            "code": "member_missing",
+            "entity": "order_lines",
+            "when": "member_no is null",
+            "label_zh": "匿名",
+            "label_en": "No member",
+        }
+    ],
+}
+
+SOURCES_YML: dict[str, dict] = {
+    "orders": _ORDERS,
+    "orders_history": _ORDERS | {"reader": {"kind": "csv", "path": f"{BRAND}/orders_history.csv"}},
     "members": {
         "fields": {
             "member_key": "member_no",

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('stg_order_lines_landed') }}
 {{ config(materialized=order_keyed_materialization(), incremental_strategy='append', pre_hook="{{ delete_touched_orders() }}") }}
 
 with order_lines as (

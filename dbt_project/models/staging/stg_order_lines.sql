@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('stg_order_lines_landed') }}
 {{ config(materialized=order_keyed_materialization(), incremental_strategy='append', pre_hook="{{ delete_touched_orders() }}") }}
 
 with order_lines as (
@@ -31,18 +32,52 @@ current_lines as (
 
 ),
 
--- The same key twice: the first one seen counts, whatever the order of arrival within a load.
-deduplicated as (
+touched_lines as (
 
-    select *
-    from current_lines
+    select * from current_lines
     {% if is_incremental() %}
     where order_id in (select touched.order_id from touched)
     {% endif %}
+
+),
+
+-- Few keys come twice. They are found by their keys alone; ranking every wide row would cost five times as much.
+repeated as (
+
+    select order_id, order_line_number
+    from touched_lines
+    group by order_id, order_line_number
+    having count(*) > 1
+
+),
+
+-- The same key twice: the first one seen counts, whatever the order of arrival within a load.
+first_seen as (
+
+    select touched_lines.*
+    from touched_lines
+    inner join repeated
+        on touched_lines.order_id = repeated.order_id
+        and touched_lines.order_line_number = repeated.order_line_number
     qualify row_number() over (
-        partition by order_id, order_line_number
-        order by loaded_at nulls last, batch_id nulls last, source_row_number nulls last
+        partition by touched_lines.order_id, touched_lines.order_line_number
+        order by
+            touched_lines.loaded_at nulls last, touched_lines.batch_id nulls last,
+            touched_lines.source_row_number nulls last
     ) = 1
+
+),
+
+deduplicated as (
+
+    select touched_lines.*
+    from touched_lines
+    left join repeated
+        on touched_lines.order_id = repeated.order_id
+        and touched_lines.order_line_number = repeated.order_line_number
+    where repeated.order_id is null
+    union all
+    select * from first_seen
 
 ),
 

@@ -1,11 +1,11 @@
 """dbt as assets: three invocations, because gates and models of Python stand between them."""
 
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster_dbt import dbt_assets
 
 from orchestration import build_state
 from orchestration.dbt import (
@@ -13,123 +13,142 @@ from orchestration.dbt import (
     FEATURES_SELECT,
     SCORES_STAGED,
     WAREHOUSE_SELECT,
+    Invocation,
+    NodeResult,
     Translator,
     build_arguments,
     dbt_environment,
-    environment,
     load_manifest,
     project,
+    run_dbt,
 )
 from orchestration.partitions import ONE_RUN, business_dates
 from orchestration.resources import BrandRun, current_brand, window_of
-from orchestration.runtime import CLI_TAG, RunOptions, dbt_log_file
+from orchestration.runtime import RunOptions
+
+UNIQUE_ID = "dagster_dbt/unique_id"
+Events = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
 
 
-def _test_rows(run_results: dict[str, Any]) -> list[dict[str, object]]:
-    """ops.gate_results rows of the data tests in dbt's run_results; counts of failing rows, never the rows."""
-    rows = []
-    for result in run_results.get("results", []):
-        kind, _, name = result["unique_id"].partition(".")
-        if kind == "test":
-            status = result["status"]
-            rows.append(
-                {
-                    "check_name": name.split(".")[1],
-                    "subject": "dbt",
-                    "severity": "warn" if status == "warn" else "error",
-                    "is_passed": status in ("pass", "warn"),
-                    "observed": f"{result.get('failures') or 0} failing rows"
-                    if status != "skipped"
-                    else "skipped: an upstream check failed",
-                }
+def gate_rows(nodes: tuple[NodeResult, ...]) -> list[dict[str, object]]:
+    """ops.gate_results rows of dbt's data tests: counts of failing rows, never the rows."""
+    return [
+        {
+            "check_name": node.name,
+            "subject": "dbt",
+            "severity": "warn" if node.status == "warn" else "error",
+            "is_passed": node.is_good,
+            "observed": "skipped: something upstream failed"
+            if node.status == "skipped"
+            else f"{node.failures} failing rows",
+        }
+        for node in nodes
+        if node.is_test
+    ]
+
+
+def events_of(context: dg.AssetExecutionContext, nodes: tuple[NodeResult, ...]) -> Events:
+    """Dagster events of what dbt did: a materialization per model, a check result per data test."""
+    specs = {spec.metadata.get(UNIQUE_ID): spec for spec in context.assets_def.specs}
+    checks = {spec.metadata.get(UNIQUE_ID): spec for spec in context.assets_def.check_specs}
+    wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    for node in nodes:
+        if not node.is_test and node.is_good and node.unique_id in specs:
+            yield dg.MaterializeResult(asset_key=specs[node.unique_id].key, metadata={"seconds": node.seconds})
+    for node in nodes:
+        check = checks.get(node.unique_id)
+        if check is not None and (check.asset_key, check.name) in wanted and node.status != "skipped":
+            yield dg.AssetCheckResult(
+                passed=node.is_good,
+                asset_key=check.asset_key,
+                check_name=check.name,
+                severity=dg.AssetCheckSeverity.WARN if node.status == "warn" else dg.AssetCheckSeverity.ERROR,
+                metadata={"failing_rows": node.failures},
             )
-    return rows
 
 
-def _stream(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, options: RunOptions, gate: str
-):
-    """Run dbt for the selected assets, pass its events on, and record its tests, whatever their outcome."""
+def failure_text(stage: str, invocation: Invocation, log_file: object) -> str | None:
+    """What to tell when dbt failed, None when it did not: names of models and tests, and where to read more."""
+    models = sorted(n.name for n in invocation.nodes if not n.is_test and n.status == "error")
+    tests = sorted(n.name for n in invocation.nodes if n.is_test and n.status in ("fail", "error"))
+    if not (models or tests or invocation.return_code):
+        return None
+    parts = [f"models in error: {', '.join(models)}"] if models else []
+    parts += [f"tests that failed: {', '.join(tests)}"] if tests else []
+    parts += [invocation.complaint] if invocation.complaint else []
+    return f"dbt {stage}: " + "; ".join([*parts, f"see {log_file}"])
+
+
+def _select(context: dg.AssetExecutionContext, everything: str, exclude: str) -> tuple[list[str], list[str]]:
+    """dbt's --select and --exclude: the stage's folders, or the names of the models that were picked in the UI."""
+    assets = context.assets_def
+    if context.selected_asset_keys == set(assets.keys):
+        return everything.split(), exclude.split()
+    return sorted(
+        str(s.metadata[UNIQUE_ID]).split(".")[2] for s in assets.specs if s.key in context.selected_asset_keys
+    ), []
+
+
+def _build(
+    context: dg.AssetExecutionContext,
+    brand_run: BrandRun,
+    options: RunOptions,
+    stage: str,
+    everything: str,
+    exclude: str = "",
+) -> Events:
+    """Run dbt for the selected models, record its tests whatever their outcome, and fail the step if dbt failed."""
     settings = brand_run.settings
-    full_refresh = options.full_refresh or build_state.needs_full_refresh(settings, brand_run.brand)
-    env = dbt_environment(
-        settings,
-        as_of_date=options.as_of_date_or_none(),
-        known_at=options.known_at_or_none(),
-        window=window_of(context),
+    select, left_out = _select(context, everything, exclude)
+    full_refresh = options.full_refresh or build_state.needs_full_refresh(settings, brand_run.brand, stage)
+    invocation = run_dbt(
+        build_arguments(select, left_out, full_refresh=full_refresh),
+        dbt_environment(
+            settings,
+            as_of_date=options.as_of_date_or_none(),
+            known_at=options.known_at_or_none(),
+            window=window_of(context),
+        ),
+        target=settings.brand_home / "dbt",
+        logs=settings.brand_home / "logs",
+        tell=context.log.info,
     )
-    target = settings.brand_home / "dbt" / gate
-    target.mkdir(parents=True, exist_ok=True)
-    log_file = dbt_log_file(settings)
-    # On a terminal dbt's hundreds of lines would bury the progress; they go to a file, which an error names.
-    quiet = CLI_TAG in context.run.tags
-    with (
-        environment(env),
-        log_file.open("a", encoding="utf-8") as log,
-        redirect_stdout(log) if quiet else nullcontext(),
-    ):
-        invocation = dbt.cli(
-            build_arguments(full_refresh=full_refresh), context=context, target_path=target, raise_on_error=False
-        )
-        yield from invocation.stream()
-    results = invocation.get_artifact("run_results.json") if (target / "run_results.json").exists() else {}
-    tests = _test_rows(results)
-    brand_run.write_gate_results(context.run_id, f"dbt_{gate}", tests, datetime.now(UTC))
-    failed = sorted(
-        str(row["check_name"])
-        for row in tests
-        if not row["is_passed"] and not str(row["observed"]).startswith("skipped")
-    )
-    built = [r for r in results.get("results", []) if r["unique_id"].startswith("model.")]
-    broken = sorted(r["unique_id"].split(".")[-1] for r in built if r["status"] == "error")
-    if failed or broken or not invocation.is_successful():
-        raise dg.Failure(
-            f"dbt {gate}: "
-            + "; ".join(
-                part
-                for part in (
-                    f"models in error: {', '.join(broken)}" if broken else "",
-                    f"tests that failed: {', '.join(failed)}" if failed else "",
-                    f"see {log_file}",
-                )
-                if part
-            ),
-            allow_retries=False,
-        )
+    rows = gate_rows(invocation.nodes)
+    brand_run.write_gate_results(context.op_execution_context.run_id, f"dbt_{stage}", rows, datetime.now(UTC))
+    yield from events_of(context, invocation.nodes)
+    failure = failure_text(stage, invocation, settings.brand_home / "logs" / "dbt.log")
+    if failure:
+        raise dg.Failure(failure, allow_retries=False)
+    if select == everything.split():  # a few models picked in the UI leave the others as they were
+        build_state.record(settings, brand_run.brand, stage)
+    if context.selected_asset_keys == set(context.assets_def.keys):
+        build_state.record(settings, brand_run.brand, stage)
+    models = sum(not node.is_test for node in invocation.nodes)
     context.log.info(
-        f"dbt {gate}: {len(built)} models, {sum(bool(row['is_passed']) for row in tests)} of {len(tests)} tests passed"
+        f"dbt {stage}: {models} models, {sum(bool(r['is_passed']) for r in rows)} of {len(rows)} tests passed"
     )
 
 
 @dg.definitions
 def models() -> dg.Definitions:
-    manifest = load_manifest()
-    translator = Translator(business_dates(current_brand()))
     common: dict[str, Any] = {
-        "manifest": manifest,
+        "manifest": load_manifest(),
         "project": project(),
-        "dagster_dbt_translator": translator,
+        "dagster_dbt_translator": Translator(business_dates(current_brand())),
         "backfill_policy": ONE_RUN,
     }
 
     @dbt_assets(name="warehouse_models", select=WAREHOUSE_SELECT, exclude=SCORES_STAGED, **common)
-    def warehouse_models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions
-    ):
+    def warehouse_models(context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions):
         brand_run.prepare_build_file()
-        yield from _stream(context, dbt, brand_run, run_options, "warehouse")
-        build_state.record(brand_run.settings, brand_run.brand)
+        yield from _build(context, brand_run, run_options, "warehouse", WAREHOUSE_SELECT, SCORES_STAGED)
 
     @dbt_assets(name="feature_models", select=FEATURES_SELECT, **common)
-    def feature_models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions
-    ):
-        yield from _stream(context, dbt, brand_run, run_options, "features")
+    def feature_models(context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions):
+        yield from _build(context, brand_run, run_options, "features", FEATURES_SELECT)
 
     @dbt_assets(name="activation_models", select=ACTIVATION_SELECT, **common)
-    def activation_models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, brand_run: BrandRun, run_options: RunOptions
-    ):
-        yield from _stream(context, dbt, brand_run, run_options, "activation")
+    def activation_models(context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions):
+        yield from _build(context, brand_run, run_options, "activation", ACTIVATION_SELECT)
 
     return dg.Definitions(assets=[warehouse_models, feature_models, activation_models])
