@@ -155,10 +155,31 @@ def write_config(connection: duckdb.DuckDBPyConnection, brand: Brand) -> None:
 
 
 def create_python_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Empty tables for what Python writes, where they do not exist yet."""
+    """The tables that Python writes, with the columns of this version; rows of an older version are carried over.
+
+    A column that is new is NULL in old rows, one that is gone is dropped with its values.
+    """
     for table, columns in PYTHON_TABLES.items():
-        connection.execute(f"create schema if not exists {table.partition('.')[0]}")
-        connection.execute(f"create table if not exists {table} ({_columns_sql(columns)})")
+        schema, _, name = table.partition(".")
+        connection.execute(f"create schema if not exists {schema}")
+        found = connection.execute(
+            "select column_name from information_schema.columns where table_schema = ? and table_name = ? order by ordinal_position",
+            [schema, name],
+        ).fetchall()
+        present = [row[0] for row in found]
+        if not present:
+            connection.execute(f"create table {table} ({_columns_sql(columns)})")
+        elif present != list(columns):
+            fields = ", ".join(
+                f'cast({_quoted(column) if column in present else "null"} as {type_}) as {_quoted(column)}'
+                for column, type_ in columns.items()
+            )
+            rows = f"select {fields} from {table}"  # noqa: S608  names of this module
+            connection.execute(f"create or replace table {table} as {rows}")
+
+
+def _quoted(identifier: str) -> str:
+    return f'"{identifier}"'
 
 
 def prepare(settings: Settings, brand: Brand) -> None:

@@ -21,7 +21,7 @@ FIRST_DAY = date(2024, 3, 1)
 DAYS = 260
 HISTORY_DAYS = 230  # these come as one file, as a shop hands over its past; from then on one file a day
 SEED = 11
-MEMBERS = 900
+MEMBERS = 1300
 PRODUCTS = 120
 FIRST_DAILY = FIRST_DAY + timedelta(days=HISTORY_DAYS)
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
@@ -125,7 +125,7 @@ def generate(seed: int = SEED, days: int = DAYS) -> Shop:
 def _members(rng: np.random.Generator, first: pd.Timestamp, days: int) -> pd.DataFrame:
     number = np.arange(MEMBERS)
     joined = np.where(number % 5 < 3, -rng.integers(5, 200, MEMBERS), rng.integers(0, days - 10, MEMBERS))
-    gap = np.exp(rng.normal(np.log(20), 0.85, MEMBERS)).clip(2.5, 120)
+    gap = np.exp(rng.normal(np.log(26), 0.8, MEMBERS)).clip(2.5, 120)
     return pd.DataFrame(
         {
             "member_no": [f"u{i:05d}" for i in number],
@@ -137,7 +137,7 @@ def _members(rng: np.random.Generator, first: pd.Timestamp, days: int) -> pd.Dat
             "region": rng.choice(["华东", "华南", "华北", "西南"], MEMBERS),
             "gap": gap,  # mean days between orders
             "joined": joined,
-            "left": joined + rng.exponential(200, MEMBERS) + 15,  # the day after which nothing is bought
+            "left": joined + rng.exponential(280, MEMBERS) + 15,  # the day after which nothing is bought
         }
     )
 
@@ -218,7 +218,7 @@ def _campaigns(first: pd.Timestamp, days: int) -> pd.DataFrame:
 def _touches(rng: np.random.Generator, members: pd.DataFrame, campaigns: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for number, campaign in enumerate(campaigns.itertuples()):
-        chosen = np.sort(rng.choice(MEMBERS, 160, replace=False))
+        chosen = np.sort(rng.choice(MEMBERS, 320, replace=False))
         sent = pd.Timestamp(campaign.from_day) + pd.Timedelta(hours=10)
         # Every third campaign's list has no time: the campaign's first day stands for it.
         parts.append(

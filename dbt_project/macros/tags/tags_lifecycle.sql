@@ -26,13 +26,14 @@ tags:
   - {code: purchase_cycle_days, label_zh: 平均复购周期, label_en: Mean days between purchase days in the last 365 days, type: rate, unit: days, goal: 复购提醒 / replenishment reminders, sql: 'avg(case when age_days <= 365 then cast(gap_days as double) end)'}
   - {code: days_past_cycle, label_zh: 超出复购周期天数, label_en: Days by which the usual cycle is exceeded (negative = not yet due), type: rate, unit: days, goal: 复购提醒 / replenishment reminders, sql: 'min(age_days) - avg(case when age_days <= 365 then cast(gap_days as double) end)'}
   - {code: is_past_cycle, label_zh: 是否超过复购周期, label_en: Usual cycle is exceeded, type: boolean, default: 'false', goal: 流失预警 / churn warning, sql: 'coalesce(min(age_days) > avg(case when age_days <= 365 then cast(gap_days as double) end), false)'}
-  - code: activity_level_90d
-    label_zh: 近90天活跃度
-    label_en: Activity in the last 90 days
+  - code: 'activity_level_{window}d'
+    label_zh: '近{window}天活跃度'
+    label_en: 'Activity in the last {window} days'
+    windows: [90]
     type: text
     default: "'none'"
     goal: 活跃分层 / activity tiers
-    sql: "case when count(case when age_days <= 90 then 1 end) >= 10 then 'high' when count(case when age_days <= 90 then 1 end) >= 3 then 'medium' when count(case when age_days <= 90 then 1 end) >= 1 then 'low' else 'none' end"
+    sql: "case when count(case when {recent} then 1 end) >= 10 then 'high' when count(case when {recent} then 1 end) >= 3 then 'medium' when count(case when {recent} then 1 end) >= 1 then 'low' else 'none' end"
     values:
       - {code: high, label_zh: 高（10天及以上有购买）, label_en: 'high: ten or more purchase days'}
       - {code: medium, label_zh: 中（3至9天）, label_en: 'medium: three to nine purchase days'}

@@ -14,7 +14,6 @@ final as (
 
     select
         sighted.member_id,
-        sighted.member_key,
         sighted.source_system,
         profiles.gender,
         profiles.age_band,

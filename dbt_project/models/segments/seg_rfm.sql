@@ -75,8 +75,8 @@ final as (
         member_id,
         rfm_tier,
         case rfm_tier
-            when 'champion' then '重要价值' when 'keep' then '重要保持' when 'develop' then '重要发展'
-            when 'win_back' then '重要挽留' when 'general_value' then '一般价值' when 'general_keep' then '一般保持'
+            when 'champion' then '高价值' when 'keep' then '重点保持' when 'develop' then '重点发展'
+            when 'win_back' then '重点挽留' when 'general_value' then '一般价值' when 'general_keep' then '一般保持'
             when 'general_develop' then '一般发展' else '潜在'
         end as label_zh,
         case rfm_tier

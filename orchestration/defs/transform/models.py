@@ -119,8 +119,6 @@ def _build(
     failure = failure_text(stage, invocation, settings.brand_home / "logs" / "dbt.log")
     if failure:
         raise dg.Failure(failure, allow_retries=False)
-    if select == everything.split():  # a few models picked in the UI leave the others as they were
-        build_state.record(settings, brand_run.brand, stage)
     if context.selected_asset_keys == set(context.assets_def.keys):
         build_state.record(settings, brand_run.brand, stage)
     models = sum(not node.is_test for node in invocation.nodes)
