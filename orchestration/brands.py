@@ -149,6 +149,7 @@ class BrandConfig(_Config):
     currency: str
     clock: Clock = Clock()
     calendar_start: date
+    calendar_end: date | None = None  # last business date of a closed history; a living brand has none
     parameters: Parameters = Parameters()
     publish: Publish = Publish()
     schedule: Schedule = Schedule()
@@ -161,6 +162,12 @@ class BrandConfig(_Config):
         if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
             raise ValueError('must be a quoted "HH:MM" between "00:00" and "23:59"')
         return value
+
+    @model_validator(mode="after")
+    def _calendar_in_order(self) -> BrandConfig:
+        if self.calendar_end is not None and self.calendar_end < self.calendar_start:
+            raise ValueError(f"calendar_end {self.calendar_end} lies before calendar_start {self.calendar_start}")
+        return self
 
     @field_validator("currency")
     @classmethod

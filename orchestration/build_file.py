@@ -171,7 +171,7 @@ def create_python_tables(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(f"create table {table} ({_columns_sql(columns)})")
         elif present != list(columns):
             fields = ", ".join(
-                f'cast({_quoted(column) if column in present else "null"} as {type_}) as {_quoted(column)}'
+                f"cast({_quoted(column) if column in present else 'null'} as {type_}) as {_quoted(column)}"
                 for column, type_ in columns.items()
             )
             rows = f"select {fields} from {table}"  # noqa: S608  names of this module

@@ -220,7 +220,17 @@ def run_dbt(
     results_file.unlink(missing_ok=True)
     command = [
         dbt_executable(),
-        *("--log-format", "json", "--log-format-file", "text", "--log-level-file", "info", "--log-path", str(logs), "--no-use-colors"),
+        *(
+            "--log-format",
+            "json",
+            "--log-format-file",
+            "text",
+            "--log-level-file",
+            "info",
+            "--log-path",
+            str(logs),
+            "--no-use-colors",
+        ),
         *arguments,
         *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR), "--target-path", str(target)),
     ]

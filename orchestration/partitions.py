@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import dagster as dg
 
 from orchestration.brands import Brand
@@ -11,5 +13,12 @@ ONE_RUN = dg.BackfillPolicy.single_run()
 
 
 def business_dates(brand: Brand) -> dg.DailyPartitionsDefinition:
-    """One partition per business date since the brand's calendar began; its key is the date, `YYYY-MM-DD`."""
-    return dg.DailyPartitionsDefinition(start_date=brand.calendar_start.isoformat(), timezone=brand.zone, end_offset=1)
+    """One partition per business date of the brand's calendar; its key is the date, `YYYY-MM-DD`.
+
+    A living brand's last partition is today; a closed history's is its calendar_end.
+    """
+    start = brand.calendar_start.isoformat()
+    if brand.calendar_end is None:
+        return dg.DailyPartitionsDefinition(start_date=start, timezone=brand.zone, end_offset=1)
+    end = (brand.calendar_end + timedelta(days=1)).isoformat()  # Dagster's end is exclusive
+    return dg.DailyPartitionsDefinition(start_date=start, end_date=end, timezone=brand.zone)

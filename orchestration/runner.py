@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestration import build_state, publishing, report
-from orchestration.brands import load_brand
+from orchestration.brands import Brand, load_brand
 from orchestration.landing import land as landing
 from orchestration.locking import brand_lock
 from orchestration.settings import Settings
@@ -56,7 +56,7 @@ def run_brand(
         console.print(
             f"[bold]{settings.brand}[/]: {_what_is_new(pending, manifest)}; building in {settings.brand_home}"
         )
-        result, seconds = _execute(settings, pending, as_of, full_refresh, fingerprint, console)
+        result, seconds = _execute(settings, brand, pending, as_of, full_refresh)
         if not result.success:
             report.failure(settings, result, _published(settings), console)
             return RUN_FAILED
@@ -101,7 +101,9 @@ def prepare_environment(settings: Settings) -> None:
     )
 
 
-def _execute(settings: Settings, pending, as_of: date | None, full_refresh: bool, fingerprint: str, console: Console):
+def _execute(
+    settings: Settings, brand: Brand, pending: list[landing.PendingFile], as_of: date | None, full_refresh: bool
+):
     """Run the job in this process. Returns (result, seconds it took to load the definitions)."""
     prepare_environment(settings)
     clock = time.monotonic()
@@ -114,12 +116,11 @@ def _execute(settings: Settings, pending, as_of: date | None, full_refresh: bool
     options = {
         "as_of_date": as_of.isoformat() if as_of else "",
         "full_refresh": full_refresh,
-        "input_fingerprint": fingerprint,
     }
     with dagster_instance(settings) as instance:
         result = job.execute_in_process(
             instance=instance,
-            tags=range_tags(pending),
+            tags=range_tags(brand, pending),
             run_config={"resources": {"run_options": {"config": options}}, "loggers": {"terminal": {}}},
             raise_on_error=False,
         )

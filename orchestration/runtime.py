@@ -16,9 +16,6 @@ class RunOptions(dg.ConfigurableResource):
     )
     known_at: str = Field(default="", description="UTC timestamp; rows loaded after it are ignored; empty = now")
     full_refresh: bool = Field(default=False, description="Rebuild incremental models from the whole lake")
-    input_fingerprint: str = Field(
-        default="", description="Hash of what the run is made from; recorded with the publication"
-    )
 
     @field_validator("as_of_date")
     @classmethod

@@ -80,7 +80,7 @@ def daily_entities(brand: Brand) -> list[str]:
 def pending(settings: Settings, brand: Brand) -> list[PendingFile]:
     """Files to land, by entity and date. Reads no data: size and time decide, and the content's hash where they differ.
 
-    Raises LandingError when a source's folder or file is missing, or a file is dated before the brand's calendar_start.
+    Raises LandingError when a source's folder or file is missing, or a file is dated outside the brand's calendar.
     """
     newest = lakes.latest_batches(lakes.read_batches(Lake(settings.lake)))
     order = {entity: position for position, entity in enumerate(load_contract())}
@@ -88,16 +88,28 @@ def pending(settings: Settings, brand: Brand) -> list[PendingFile]:
     for source in brand.sources:
         hashes = {entity: mapping_hash(source, entity) for entity in source.entities if entity in order}
         for file in list_files(settings, source):
-            if file.business_date is not None and file.business_date < brand.calendar_start:
-                raise LandingError(
-                    f"{file.name}: lies before calendar_start ({brand.calendar_start}) of brand.yml, so no "
-                    "partition would hold it; move calendar_start back, or remove the file"
-                )
+            _check_calendar(file, brand)
             for entity, digest in hashes.items():
                 previous = newest.get((entity, source.source_system, file.name))
                 if previous is None or not _is_landed(file, digest, previous):
                     found.append(PendingFile(entity, source, file, digest, previous))
     return sorted(found, key=lambda p: (order[p.entity], p.business_date or date.min, p.file.name))
+
+
+def _check_calendar(file: SourceFile, brand: Brand) -> None:
+    """Refuse a daily file outside the brand's calendar: no partition would hold it."""
+    day = file.business_date
+    if day is None:
+        return
+    if day < brand.calendar_start:
+        edge, remedy = f"before calendar_start ({brand.calendar_start})", "move calendar_start back"
+    elif brand.calendar_end is not None and day > brand.calendar_end:
+        edge, remedy = f"after calendar_end ({brand.calendar_end})", "move calendar_end on, or remove it"
+    else:
+        return
+    raise LandingError(
+        f"{file.name}: lies {edge} of brand.yml, so no partition would hold it; {remedy}, or remove the file"
+    )
 
 
 def _is_landed(file: SourceFile, digest: str, previous: Batch) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import small_brand
+
 from orchestration import warehouse
 from orchestration.settings import PROJECT_ROOT, Settings, load_settings
 

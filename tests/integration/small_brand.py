@@ -24,6 +24,7 @@ SEED = 11
 MEMBERS = 1300
 PRODUCTS = 120
 FIRST_DAILY = FIRST_DAY + timedelta(days=HISTORY_DAYS)
+BAD_ROWS_DAY, BAD_ROWS = FIRST_DAILY + timedelta(days=3), 4
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 # Prefixes that occur nowhere but in personal columns: what must never leave the lake is searched by them.
 NAME_PREFIX = "欧阳测试"
@@ -119,7 +120,7 @@ def generate(seed: int = SEED, days: int = DAYS) -> Shop:
     lines = lines.sort_values(["day_number", "order_no", "line_no"], ignore_index=True)
     exported = members.drop(columns=["gap", "joined", "left"])
     # A few members buy without ever having filled in a profile.
-    return Shop(_written(lines), exported.iloc[:-40], products, campaigns, touches, coupons, redemptions)
+    return Shop(_spoilt(_written(lines)), exported.iloc[:-40], products, campaigns, touches, coupons, redemptions)
 
 
 def _members(rng: np.random.Generator, first: pd.Timestamp, days: int) -> pd.DataFrame:
@@ -305,6 +306,15 @@ def _written(lines: pd.DataFrame) -> pd.DataFrame:
             "store": "online",
         }
     )
+
+
+def _spoilt(lines: pd.DataFrame) -> pd.DataFrame:
+    """Four lines with a name where a quantity belongs: fewer than refuse a file, each one a quarantined row."""
+    broken = (lines["day"] == BAD_ROWS_DAY) & (lines["kind"] == "sale")
+    chosen = lines.index[broken][:BAD_ROWS]
+    quantities = lines["quantity"].astype(str)
+    quantities[chosen] = NAME_PREFIX + "9999"
+    return lines.assign(quantity=quantities)
 
 
 # ---- configuration -----------------------------------------------------------------------------------------------

@@ -30,8 +30,9 @@ products as (
 
 refunds as (
 
+    -- Orders leave services out of what is spent, so their refunds stay out of what is given back.
     select * from {{ ref('fct_refunds') }}
-    where member_id is not null
+    where member_id is not null and product_kind <> 'service'
 
 ),
 

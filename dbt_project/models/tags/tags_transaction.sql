@@ -22,8 +22,9 @@ orders as (
 
 refunds as (
 
+    -- Orders leave services out of what is spent, so their refunds stay out of what is given back.
     select * from {{ ref('fct_refunds') }}
-    where member_id is not null
+    where member_id is not null and product_kind <> 'service'
 
 ),
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from orchestration.brands import Brand
 from orchestration.landing import land as landing
 from orchestration.landing.errors import LandingError
 from orchestration.resources import current_brand, current_settings
@@ -32,8 +33,10 @@ def automation() -> dg.Definitions:
     )
     def build_brand_job_daily(context: dg.ScheduleEvaluationContext):
         local = context.scheduled_execution_time.astimezone(ZoneInfo(brand.zone))
-        yesterday = (local.date() - timedelta(days=1)).isoformat()
-        return dg.RunRequest(run_key=f"daily-{yesterday}", partition_key=yesterday)
+        yesterday = local.date() - timedelta(days=1)
+        if brand.calendar_end is not None and yesterday > brand.calendar_end:
+            return dg.SkipReason(f"the calendar of {brand.brand} ended on {brand.calendar_end}")
+        return dg.RunRequest(run_key=f"daily-{yesterday}", partition_key=yesterday.isoformat())
 
     @dg.sensor(
         name="source_files_arrived_build_sensor",
@@ -51,14 +54,20 @@ def automation() -> dg.Definitions:
         # The same set of files is asked for once; a failed run is retried by a person or by the schedule.
         key = "|".join(sorted(f"{f.entity}:{f.path}:{f.path.stat().st_mtime_ns}" for f in files))
         digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-        return dg.RunRequest(run_key=f"files-{digest}", tags=range_tags(files))
+        return dg.RunRequest(run_key=f"files-{digest}", tags=range_tags(brand, files))
 
     return dg.Definitions(
         jobs=[build_brand_job], schedules=[build_brand_job_daily], sensors=[source_files_arrived_build_sensor]
     )
 
 
-def range_tags(files: list[landing.PendingFile]) -> dict[str, str]:
-    """Run tags for the business dates that daily files are for; none when no file is daily."""
-    days = sorted(f.business_date for f in files if f.business_date is not None)
-    return {RANGE_START: days[0].isoformat(), RANGE_END: days[-1].isoformat()} if days else {}
+def range_tags(brand: Brand, files: list[landing.PendingFile]) -> dict[str, str]:
+    """Run tags for the business dates that a run over these files makes; none when that cannot be told.
+
+    Daily files say it by their names. A file for all dates makes the whole calendar of a closed history; a living brand's
+    calendar would be years of partitions to tick off one by one, so there the run goes without.
+    """
+    days = [f.business_date for f in files if f.business_date is not None]
+    if len(days) < len(files) and brand.calendar_end is not None:
+        days += [brand.calendar_start, brand.calendar_end]
+    return {RANGE_START: min(days).isoformat(), RANGE_END: max(days).isoformat()} if days else {}

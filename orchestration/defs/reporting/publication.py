@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pandas as pd
 
-from orchestration import publishing, warehouse
+from orchestration import build_state, publishing, warehouse
 from orchestration.build_file import replace_rows
 from orchestration.landing import land as landing
 from orchestration.quality.adapter import check_result, check_spec, describe, gate_rows
@@ -97,7 +97,9 @@ def publication(context: dg.AssetExecutionContext, brand_run: BrandRun, run_opti
     extra = {
         "as_of_date": brand_run.as_of_date(),
         "known_at": clocks["known_at"].to_pydatetime(),
-        "input_fingerprint": run_options.input_fingerprint,
+        "input_fingerprint": build_state.input_fingerprint(
+            settings, brand_run.brand, as_of_date=run_options.as_of_date
+        ),
         "run_id": context.run_id,
         "entities": sorted(landing.entities(brand_run.brand)),
     }
