@@ -54,6 +54,8 @@ member_days as (
 
 ),
 
+-- Sums stay decimal and integer: doubles added up by several threads differ in their last digits from run to run,
+-- and a model trained on them is another model.
 purchase_windows as (
 
     select
@@ -61,12 +63,12 @@ purchase_windows as (
         as_of_dates.as_of_date,
         {{ days_between('member_days.business_date', 'as_of_dates.as_of_date') }} as age_days,
         member_days.order_count,
-        cast(member_days.gross_amount as double) as gross_amount,
-        cast(member_days.max_order_amount as double) as max_order_amount,
+        member_days.gross_amount,
+        member_days.max_order_amount,
         member_days.line_count,
-        cast(member_days.list_amount as double) as list_amount,
-        cast(member_days.discount_amount as double) as discount_amount,
-        cast(member_days.gap_days as double) as gap_days
+        member_days.list_amount,
+        member_days.discount_amount,
+        member_days.gap_days
     from member_days
     inner join as_of_dates on member_days.business_date < as_of_dates.as_of_date
 
@@ -90,8 +92,9 @@ purchases as (
         sum(case when age_days <= 180 then line_count else 0 end) as line_count_180d,
         sum(case when age_days <= 90 then list_amount else 0 end) as list_amount_90d,
         sum(case when age_days <= 90 then discount_amount else 0 end) as discount_amount_90d,
-        avg(case when age_days <= 180 then gap_days end) as gap_days_mean_180d,
-        stddev_samp(case when age_days <= 180 then gap_days end) as gap_days_stddev_180d,
+        count(case when age_days <= 180 then gap_days end) as gap_count_180d,
+        sum(case when age_days <= 180 then gap_days end) as gap_days_sum_180d,
+        sum(case when age_days <= 180 then gap_days * gap_days end) as gap_days_square_sum_180d,
         max(case when age_days <= 180 then gap_days end) as gap_days_max_180d,
         min_by(case when age_days <= 180 then gap_days end, age_days) as gap_days_last
     from purchase_windows
@@ -129,7 +132,7 @@ refund_windows as (
     select
         refunds.member_id,
         as_of_dates.as_of_date,
-        sum(cast(refunds.refund_amount as double)) as refund_amount_180d
+        sum(refunds.refund_amount) as refund_amount_180d
     from refunds
     inner join as_of_dates
         on refunds.business_date < as_of_dates.as_of_date
@@ -146,19 +149,23 @@ final as (
         cast(purchases.tenure_days as double) as tenure_days,
         {% for window in windows -%}
         cast(purchases.order_count_{{ window }}d as double) as order_count_{{ window }}d,
-        purchases.spend_amount_{{ window }}d,
+        cast(purchases.spend_amount_{{ window }}d as double) as spend_amount_{{ window }}d,
         {% endfor -%}
         cast(purchases.purchase_day_count_90d as double) as purchase_day_count_90d,
         cast(purchases.purchase_day_count_180d as double) as purchase_day_count_180d,
         {{ ratio('purchases.spend_amount_180d', 'purchases.order_count_180d') }} as mean_order_amount_180d,
-        purchases.max_order_amount_180d,
+        cast(purchases.max_order_amount_180d as double) as max_order_amount_180d,
         {{ ratio('purchases.line_count_180d', 'purchases.order_count_180d') }} as lines_per_order_180d,
         cast(coalesce(categories.category_count_90d, 0) as double) as category_count_90d,
-        purchases.gap_days_mean_180d,
-        purchases.gap_days_stddev_180d,
-        purchases.gap_days_max_180d,
-        purchases.gap_days_last,
-        {{ ratio('purchases.recency_days', 'purchases.gap_days_mean_180d') }} as recency_over_gap,
+        {{ ratio('purchases.gap_days_sum_180d', 'purchases.gap_count_180d') }} as gap_days_mean_180d,
+        -- The sample variance from exact sums: (sum of squares - square of the sum / n) / (n - 1).
+        sqrt({{ ratio(
+            'purchases.gap_count_180d * purchases.gap_days_square_sum_180d - purchases.gap_days_sum_180d * purchases.gap_days_sum_180d',
+            'purchases.gap_count_180d * (purchases.gap_count_180d - 1)'
+        ) }}) as gap_days_stddev_180d,
+        cast(purchases.gap_days_max_180d as double) as gap_days_max_180d,
+        cast(purchases.gap_days_last as double) as gap_days_last,
+        {{ ratio('purchases.recency_days * purchases.gap_count_180d', 'purchases.gap_days_sum_180d') }} as recency_over_gap,
         {{ ratio('3 * purchases.order_count_30d', 'purchases.order_count_90d') }} as order_trend_30v90,
         {{ ratio('3 * purchases.spend_amount_30d', 'purchases.spend_amount_90d') }} as spend_trend_30v90,
         {{ ratio('purchases.discount_amount_90d', 'purchases.list_amount_90d') }} as discount_rate_90d,
