@@ -34,7 +34,10 @@ def evaluation_of(table: str) -> str:
 # (expectation, SQL that plants its defect). Raw tables are views: the planted file makes tables of them first.
 DEFECTS: list[tuple[str, str]] = [
     ("members_row_count_in_range", "delete from raw.load_batches where entity = 'members'"),
-    ("order_lines_rows_in_equals_rows_accounted", "update raw.load_batches set rows_in = rows_in + 1 where entity = 'order_lines'"),
+    (
+        "order_lines_rows_in_equals_rows_accounted",
+        "update raw.load_batches set rows_in = rows_in + 1 where entity = 'order_lines'",
+    ),
     ("products_rows_landed_equals_lake_row_count", "delete from raw.products where product_code = 'P0001'"),
     (
         "order_lines_quarantine_rate_in_range",
@@ -42,56 +45,149 @@ DEFECTS: list[tuple[str, str]] = [
         "where entity = 'order_lines' and rows_in < 200",
     ),
     ("order_lines_line_count_in_range", "delete from raw.order_lines"),
-    ("order_lines_future_line_count_is_zero", "update raw.order_lines set ordered_at = loaded_at + interval 2 day where order_key = 'S000001'"),
-    ("order_lines_ancient_line_count_is_zero", "update raw.order_lines set ordered_at = timestamptz '1970-01-01 00:00:00+00' where order_key = 'S000001'"),
-    ("order_lines_negative_sale_count_is_zero", "update raw.order_lines set line_amount = -1 where order_key = 'S000001'"),
-    ("order_lines_positive_refund_count_is_zero", "update raw.order_lines set line_amount = 1 where order_key = 'R00001'"),
-    ("order_lines_currency_count_in_range", "update raw.order_lines set currency_code = 'USD' where order_key = 'S000001'"),
+    (
+        "order_lines_future_line_count_is_zero",
+        "update raw.order_lines set ordered_at = loaded_at + interval 2 day where order_key = 'S000001'",
+    ),
+    (
+        "order_lines_ancient_line_count_is_zero",
+        "update raw.order_lines set ordered_at = timestamptz '1970-01-01 00:00:00+00' where order_key = 'S000001'",
+    ),
+    (
+        "order_lines_negative_sale_count_is_zero",
+        "update raw.order_lines set line_amount = -1 where order_key = 'S000001'",
+    ),
+    (
+        "order_lines_positive_refund_count_is_zero",
+        "update raw.order_lines set line_amount = 1 where order_key = 'R00001'",
+    ),
+    (
+        "order_lines_currency_count_in_range",
+        "update raw.order_lines set currency_code = 'USD' where order_key = 'S000001'",
+    ),
     ("coupon_redemptions_redemption_count_in_range", "delete from raw.coupon_redemptions"),
-    ("coupon_redemptions_unknown_coupon_count_is_zero", "update raw.coupon_redemptions set coupon_code = 'K?' where source_row_number = 1"),
+    (
+        "coupon_redemptions_unknown_coupon_count_is_zero",
+        "update raw.coupon_redemptions set coupon_code = 'K?' where source_row_number = 1",
+    ),
     ("fct_orders_row_count_in_range", "delete from marts.fct_orders"),
-    ("fct_orders_gross_amount_in_range", "update marts.fct_orders set gross_amount = -1 where business_date = date '2024-06-01'"),
-    ("fct_order_lines_staged_line_count_equals_mart_line_count", f"delete from marts.fct_order_lines where order_id = {ONE_ORDER}"),
-    ("fct_order_lines_staged_amount_equals_mart_amount", f"update marts.fct_order_lines set line_amount = line_amount + 0.01 where order_id = {ONE_ORDER}"),
+    (
+        "fct_orders_gross_amount_in_range",
+        "update marts.fct_orders set gross_amount = -1 where business_date = date '2024-06-01'",
+    ),
+    (
+        "fct_order_lines_staged_line_count_equals_mart_line_count",
+        f"delete from marts.fct_order_lines where order_id = {ONE_ORDER}",
+    ),
+    (
+        "fct_order_lines_staged_amount_equals_mart_amount",
+        f"update marts.fct_order_lines set line_amount = line_amount + 0.01 where order_id = {ONE_ORDER}",
+    ),
     ("fct_order_lines_unknown_product_count_is_zero", "delete from marts.dim_products where product_code = 'P0001'"),
-    ("fct_order_lines_unknown_member_count_is_zero", f"delete from marts.dim_members where member_id = (select member_id from marts.fct_orders where order_id = {ONE_ORDER})"),
-    ("fct_order_lines_valid_order_rate_in_range", "update marts.fct_orders set is_valid = false where hash(order_id) % 3 > 0"),
-    ("fct_coupon_redemptions_matched_rate_in_range", "update marts.fct_coupon_redemptions set is_order_matched = false where hash(redemption_id) % 10 = 0"),
+    (
+        "fct_order_lines_unknown_member_count_is_zero",
+        f"delete from marts.dim_members where member_id = (select member_id from marts.fct_orders where order_id = {ONE_ORDER})",
+    ),
+    (
+        "fct_order_lines_valid_order_rate_in_range",
+        "update marts.fct_orders set is_valid = false where hash(order_id) % 3 > 0",
+    ),
+    (
+        "fct_coupon_redemptions_matched_rate_in_range",
+        "update marts.fct_coupon_redemptions set is_order_matched = false where hash(redemption_id) % 10 = 0",
+    ),
     ("churn_scores_scored_or_declined_count_in_range", "delete from ml.churn_scores"),
-    ("churn_scores_duplicate_member_count_is_zero", f"insert into ml.churn_scores select * from ml.churn_scores where member_id = {SOME_MEMBER}"),
-    ("churn_scores_impossible_score_count_is_zero", f"update ml.churn_scores set score = 'nan' where member_id = {SOME_MEMBER}"),
-    ("propensity_scores_impossible_score_count_is_zero", "update ml.propensity_scores set score = 1.01 where percentile = 1"),
-    ("churn_scores_impossible_percentile_count_is_zero", f"update ml.churn_scores set percentile = -0.1 where member_id = {SOME_MEMBER}"),
-    ("churn_scores_version_count_in_range", f"update ml.churn_scores set model_version = model_version || 'x' where member_id = {SOME_MEMBER}"),
+    (
+        "churn_scores_duplicate_member_count_is_zero",
+        f"insert into ml.churn_scores select * from ml.churn_scores where member_id = {SOME_MEMBER}",
+    ),
+    (
+        "churn_scores_impossible_score_count_is_zero",
+        f"update ml.churn_scores set score = 'nan' where member_id = {SOME_MEMBER}",
+    ),
+    (
+        "propensity_scores_impossible_score_count_is_zero",
+        "update ml.propensity_scores set score = 1.01 where percentile = 1",
+    ),
+    (
+        "churn_scores_impossible_percentile_count_is_zero",
+        f"update ml.churn_scores set percentile = -0.1 where member_id = {SOME_MEMBER}",
+    ),
+    (
+        "churn_scores_version_count_in_range",
+        f"update ml.churn_scores set model_version = model_version || 'x' where member_id = {SOME_MEMBER}",
+    ),
     ("churn_scores_distinct_score_rate_in_range", "update ml.churn_scores set score = 0.3"),
     ("propensity_scores_mean_score_over_base_rate_in_range", "update ml.propensity_scores set score = score / 10"),
-    ("churn_scores_unknown_member_count_is_zero", f"update ml.churn_scores set member_id = 'm_?' where member_id = {SOME_MEMBER}"),
-    ("churn_scores_judged_or_declined_count_in_range", f"delete from ml.model_evaluations where {evaluation_of('churn_scores')}"),
-    ("churn_scores_below_rule_count_is_zero", f"update ml.model_evaluations set is_rule_beaten = false where {evaluation_of('churn_scores')}"),
-    ("propensity_scores_suspected_leak_count_is_zero", f"update ml.model_evaluations set is_leak_suspected = true where {evaluation_of('propensity_scores')}"),
+    (
+        "churn_scores_unknown_member_count_is_zero",
+        f"update ml.churn_scores set member_id = 'm_?' where member_id = {SOME_MEMBER}",
+    ),
+    (
+        "churn_scores_judged_or_declined_count_in_range",
+        f"delete from ml.model_evaluations where {evaluation_of('churn_scores')}",
+    ),
+    (
+        "churn_scores_below_rule_count_is_zero",
+        f"update ml.model_evaluations set is_rule_beaten = false where {evaluation_of('churn_scores')}",
+    ),
+    (
+        "propensity_scores_suspected_leak_count_is_zero",
+        f"update ml.model_evaluations set is_leak_suspected = true where {evaluation_of('propensity_scores')}",
+    ),
     ("churn_scores_auc_in_range", f"update ml.model_evaluations set auc = 0.49 where {evaluation_of('churn_scores')}"),
-    ("member_tags_member_count_equals_tagged_member_count", "insert into tags.member_tags select * from tags.member_tags where order_count_total = 0 limit 1"),
-    ("member_tags_tagged_order_count_equals_order_count", "update tags.member_tags set order_count_total = order_count_total + 1 where order_count_total > 3"),
-    ("member_tags_tagged_spend_amount_equals_spend_amount", f"update marts.fct_orders set gross_amount = gross_amount + 0.01 where order_id = {ONE_ORDER}"),
-    ("member_tags_lifecycle_mismatch_count_is_zero", "update tags.member_tags set lifecycle_state = 'prospect' where order_count_total > 3"),
+    (
+        "member_tags_member_count_equals_tagged_member_count",
+        "insert into tags.member_tags select * from tags.member_tags where order_count_total = 0 limit 1",
+    ),
+    (
+        "member_tags_tagged_order_count_equals_order_count",
+        "update tags.member_tags set order_count_total = order_count_total + 1 where order_count_total > 3",
+    ),
+    (
+        "member_tags_tagged_spend_amount_equals_spend_amount",
+        f"update marts.fct_orders set gross_amount = gross_amount + 0.01 where order_id = {ONE_ORDER}",
+    ),
+    (
+        "member_tags_lifecycle_mismatch_count_is_zero",
+        "update tags.member_tags set lifecycle_state = 'prospect' where order_count_total > 3",
+    ),
     ("tag_catalogue_row_count_in_range", "delete from tags.tag_catalogue where tag_code like '%o%'"),
-    ("tag_catalogue_label_zh_not_null", "update tags.tag_catalogue set label_zh = null where tag_code = 'lifecycle_state'"),
-    ("tag_catalogue_label_en_not_null", "update tags.tag_catalogue set label_en = null where tag_code = 'lifecycle_state'"),
+    (
+        "tag_catalogue_label_zh_not_null",
+        "update tags.tag_catalogue set label_zh = null where tag_code = 'lifecycle_state'",
+    ),
+    (
+        "tag_catalogue_label_en_not_null",
+        "update tags.tag_catalogue set label_en = null where tag_code = 'lifecycle_state'",
+    ),
     ("tag_catalogue_tag_count_equals_column_count", "alter table tags.member_tags add column stray integer"),
-    ("tag_catalogue_coverage_rate_in_range", "update tags.tag_catalogue set coverage_rate = 1.1 where tag_code = 'lifecycle_state'"),
+    (
+        "tag_catalogue_coverage_rate_in_range",
+        "update tags.tag_catalogue set coverage_rate = 1.1 where tag_code = 'lifecycle_state'",
+    ),
     ("seg_rfm_row_count_in_range", "delete from segments.seg_rfm"),
-    ("seg_rfm_largest_member_rate_in_range", "update segments.seg_rfm set rfm_tier = 'champion' where hash(member_id) % 20 > 0"),
+    (
+        "seg_rfm_largest_member_rate_in_range",
+        "update segments.seg_rfm set rfm_tier = 'champion' where hash(member_id) % 20 > 0",
+    ),
     ("seg_rfm_code_count_in_range", "update segments.seg_rfm set recency_score = 5"),
-    ("publication_difference_is_zero", "update ops.reconciliation set difference = 0.01 where check_code = 'mart_amount'"),
+    (
+        "publication_difference_is_zero",
+        "update ops.reconciliation set difference = 0.01 where check_code = 'mart_amount'",
+    ),
     ("publication_row_count_in_range", "delete from ops.reconciliation"),
     ("publication_member_count_equals_tagged_member_count", "delete from tags.member_tags where order_count_total = 0"),
     ("publication_order_count_in_range", "delete from marts.fct_orders"),
     ("publication_sales_day_count_in_range", "delete from metrics.agg_daily_sales"),
     ("publication_batch_count_in_range", "delete from ops.load_batches"),
-    ("publication_failed_check_count_is_zero", "update ops.gate_results set is_passed = false where gate = 'gate_tags'"),
+    (
+        "publication_failed_check_count_is_zero",
+        "update ops.gate_results set is_passed = false where gate = 'gate_tags'",
+    ),
     ("publication_identifier_column_count_is_zero", "alter table marts.dim_members add column mobile text"),
     ("publication_kept_rate_in_range", "delete from marts.fct_touches where hash(touch_id) % 10 = 0"),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

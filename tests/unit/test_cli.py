@@ -429,7 +429,6 @@ def below(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     """Stand-ins for the modules that `run` and `check` call; `raises` and `code` say what they do."""
     state = types.SimpleNamespace(raises=None, code=0, calls=[], Config=type("Config", (Failure,), {}))
     state.Landing, state.Lake = type("Landing", (Failure,), {}), type("Lake", (Failure,), {})
-    state.Run = type("Run", (Failure,), {})
 
     def record(*args: Any, **kwargs: Any) -> Any:
         state.calls.append((args, kwargs))
@@ -441,7 +440,7 @@ def below(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
         "orchestration.brands": {"BrandConfigError": state.Config, "load_brand": lambda settings: "the brand"},
         "orchestration.landing.errors": {"LandingError": state.Landing, "LakeError": state.Lake},
         "orchestration.landing.mapping": {"check_sources": record},
-        "orchestration.runner": {"RunFailed": state.Run, "run_brand": record},
+        "orchestration.runner": {"run_brand": record},
     }
     for name, attributes in modules.items():
         module = types.ModuleType(name)
@@ -472,7 +471,7 @@ def test_run_exits_with_the_runs_code(settings: Settings, below: types.SimpleNam
     assert invoke("run", "-b", "shop").exit_code == code
 
 
-@pytest.mark.parametrize(("kind", "code"), [("Config", 2), ("Landing", 1), ("Lake", 1), ("Run", 1)])
+@pytest.mark.parametrize(("kind", "code"), [("Config", 2), ("Landing", 1), ("Lake", 1)])
 def test_run_errors(settings: Settings, below: types.SimpleNamespace, kind: str, code: int) -> None:
     below.raises = getattr(below, kind)("first line [0]\nsecond line " + "x" * 200)
     result = invoke("run", "-b", "shop")
@@ -529,9 +528,9 @@ def test_check_without_the_sources_root_exits_2(monkeypatch: pytest.MonkeyPatch,
 def test_run_finds_the_modules_it_calls() -> None:
     """The stand-ins of the other tests must not hide a name that moved."""
     from orchestration.landing.errors import LakeError, LandingError
-    from orchestration.runner import RunFailed, run_brand
+    from orchestration.runner import run_brand
 
-    assert all(issubclass(error, Exception) for error in (LakeError, LandingError, RunFailed))
+    assert all(issubclass(error, Exception) for error in (LakeError, LandingError))
     assert {"as_of", "full_refresh", "force", "console"} <= inspect.signature(run_brand).parameters.keys()
 
 
