@@ -1,6 +1,7 @@
 """dbt as assets: three invocations, because gates and models of Python stand between them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +28,22 @@ from orchestration.resources import BrandRun, current_brand, window_of
 from orchestration.runtime import RunOptions
 
 UNIQUE_ID = "dagster_dbt/unique_id"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One dbt invocation: its name, what it selects, and how many assets that is."""
+
+    name: str
+    select: str
+    exclude: str
+    asset_count: int
+
+    def is_whole(self, context: dg.AssetExecutionContext) -> bool:
+        """Whether a run builds all of the stage. In a run of a few assets the context knows only of those few."""
+        return len(context.selected_asset_keys) == self.asset_count
+
+
 Events = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
 
 
@@ -53,8 +70,9 @@ def events_of(context: dg.AssetExecutionContext, nodes: tuple[NodeResult, ...]) 
     checks = {spec.metadata.get(UNIQUE_ID): spec for spec in context.assets_def.check_specs}
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     for node in nodes:
-        if not node.is_test and node.is_good and node.unique_id in specs:
-            yield dg.MaterializeResult(asset_key=specs[node.unique_id].key, metadata={"seconds": node.seconds})
+        spec = specs.get(node.unique_id)
+        if spec is not None and node.is_good and spec.key in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=spec.key, metadata={"seconds": node.seconds})
     for node in nodes:
         check = checks.get(node.unique_id)
         if check is not None and (check.asset_key, check.name) in wanted and node.status != "skipped":
@@ -79,28 +97,19 @@ def failure_text(stage: str, invocation: Invocation, log_file: object) -> str | 
     return f"dbt {stage}: " + "; ".join([*parts, f"see {log_file}"])
 
 
-def _select(context: dg.AssetExecutionContext, everything: str, exclude: str) -> tuple[list[str], list[str]]:
+def _select(context: dg.AssetExecutionContext, stage: Stage) -> tuple[list[str], list[str]]:
     """dbt's --select and --exclude: the stage's folders, or the names of the models that were picked in the UI."""
-    assets = context.assets_def
-    if context.selected_asset_keys == set(assets.keys):
-        return everything.split(), exclude.split()
-    return sorted(
-        str(s.metadata[UNIQUE_ID]).split(".")[2] for s in assets.specs if s.key in context.selected_asset_keys
-    ), []
+    if stage.is_whole(context):
+        return stage.select.split(), stage.exclude.split()
+    specs = (spec for spec in context.assets_def.specs if spec.key in context.selected_asset_keys)
+    return sorted(str(spec.metadata[UNIQUE_ID]).split(".")[2] for spec in specs), []
 
 
-def _build(
-    context: dg.AssetExecutionContext,
-    brand_run: BrandRun,
-    options: RunOptions,
-    stage: str,
-    everything: str,
-    exclude: str = "",
-) -> Events:
+def _build(context: dg.AssetExecutionContext, brand_run: BrandRun, options: RunOptions, stage: Stage) -> Events:
     """Run dbt for the selected models, record its tests whatever their outcome, and fail the step if dbt failed."""
     settings = brand_run.settings
-    select, left_out = _select(context, everything, exclude)
-    full_refresh = options.full_refresh or build_state.needs_full_refresh(settings, brand_run.brand, stage)
+    select, left_out = _select(context, stage)
+    full_refresh = options.full_refresh or build_state.needs_full_refresh(settings, brand_run.brand, stage.name)
     invocation = run_dbt(
         build_arguments(select, left_out, full_refresh=full_refresh),
         dbt_environment(
@@ -114,16 +123,16 @@ def _build(
         tell=context.log.info,
     )
     rows = gate_rows(invocation.nodes)
-    brand_run.write_gate_results(context.op_execution_context.run_id, f"dbt_{stage}", rows, datetime.now(UTC))
+    brand_run.write_gate_results(context.op_execution_context.run_id, f"dbt_{stage.name}", rows, datetime.now(UTC))
     yield from events_of(context, invocation.nodes)
-    failure = failure_text(stage, invocation, settings.brand_home / "logs" / "dbt.log")
+    failure = failure_text(stage.name, invocation, settings.brand_home / "logs" / "dbt.log")
     if failure:
         raise dg.Failure(failure, allow_retries=False)
-    if context.selected_asset_keys == set(context.assets_def.keys):
-        build_state.record(settings, brand_run.brand, stage)
+    if stage.is_whole(context):
+        build_state.record(settings, brand_run.brand, stage.name)
     models = sum(not node.is_test for node in invocation.nodes)
     context.log.info(
-        f"dbt {stage}: {models} models, {sum(bool(r['is_passed']) for r in rows)} of {len(rows)} tests passed"
+        f"dbt {stage.name}: {models} models, {sum(bool(r['is_passed']) for r in rows)} of {len(rows)} tests passed"
     )
 
 
@@ -136,17 +145,21 @@ def models() -> dg.Definitions:
         "backfill_policy": ONE_RUN,
     }
 
+    def stage_of(name: str, assets: dg.AssetsDefinition, select: str, exclude: str = "") -> Stage:
+        return Stage(name, select, exclude, len(list(assets.keys)))
+
     @dbt_assets(name="warehouse_models", select=WAREHOUSE_SELECT, exclude=SCORES_STAGED, **common)
     def warehouse_models(context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions):
         brand_run.prepare_build_file()
-        yield from _build(context, brand_run, run_options, "warehouse", WAREHOUSE_SELECT, SCORES_STAGED)
+        stage = stage_of("warehouse", warehouse_models, WAREHOUSE_SELECT, SCORES_STAGED)
+        yield from _build(context, brand_run, run_options, stage)
 
     @dbt_assets(name="feature_models", select=FEATURES_SELECT, **common)
     def feature_models(context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions):
-        yield from _build(context, brand_run, run_options, "features", FEATURES_SELECT)
+        yield from _build(context, brand_run, run_options, stage_of("features", feature_models, FEATURES_SELECT))
 
     @dbt_assets(name="activation_models", select=ACTIVATION_SELECT, **common)
     def activation_models(context: dg.AssetExecutionContext, brand_run: BrandRun, run_options: RunOptions):
-        yield from _build(context, brand_run, run_options, "activation", ACTIVATION_SELECT)
+        yield from _build(context, brand_run, run_options, stage_of("activation", activation_models, ACTIVATION_SELECT))
 
     return dg.Definitions(assets=[warehouse_models, feature_models, activation_models])

@@ -1,0 +1,70 @@
+-- Returns rows when a date's sales differ from its orders and refunds: the daily table is incremental and must not drift.
+{{ config(meta={'dagster': {'ref': {'name': 'agg_daily_sales'}}}) }}
+
+with daily_sales as (
+
+    select * from {{ ref('agg_daily_sales') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+    where is_valid
+
+),
+
+refunds as (
+
+    select * from {{ ref('fct_refunds') }}
+    where product_kind <> 'service'
+
+),
+
+facts as (
+
+    select business_date, currency_code, 1 as order_count, gross_amount, cast(0 as decimal(18, 4)) as refund_amount
+    from orders
+    union all
+    select business_date, currency_code, 0 as order_count, cast(0 as decimal(18, 2)) as gross_amount, refund_amount
+    from refunds
+
+),
+
+recounted as (
+
+    select
+        business_date,
+        currency_code,
+        sum(order_count) as order_count,
+        sum(gross_amount) as gross_amount,
+        {{ money('sum(refund_amount)') }} as refund_amount
+    from facts
+    group by business_date, currency_code
+
+),
+
+final as (
+
+    select
+        coalesce(daily_sales.business_date, recounted.business_date) as business_date,
+        coalesce(daily_sales.currency_code, recounted.currency_code) as currency_code,
+        daily_sales.order_count as daily_order_count,
+        recounted.order_count,
+        daily_sales.gross_amount as daily_gross_amount,
+        recounted.gross_amount,
+        daily_sales.refund_amount as daily_refund_amount,
+        recounted.refund_amount
+    from daily_sales
+    full outer join recounted
+        on daily_sales.business_date = recounted.business_date
+        and daily_sales.currency_code = recounted.currency_code
+    where daily_sales.business_date is null
+        or recounted.business_date is null
+        or daily_sales.order_count <> recounted.order_count
+        or daily_sales.gross_amount <> recounted.gross_amount
+        or daily_sales.refund_amount <> recounted.refund_amount
+
+)
+
+select * from final

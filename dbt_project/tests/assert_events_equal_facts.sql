@@ -1,0 +1,60 @@
+-- Returns rows when the number or the money of a kind of event differs from its facts: the events are incremental and
+-- must not drift.
+{{ config(meta={'dagster': {'ref': {'name': 'fct_events'}}}) }}
+
+with events as (
+
+    select * from {{ ref('fct_events') }}
+
+),
+
+facts as (
+
+    select 'purchase' as event_name, gross_amount as event_amount from {{ ref('fct_orders') }}
+    union all
+    select 'refund' as event_name, {{ money('refund_amount') }} as event_amount from {{ ref('fct_refunds') }}
+    union all
+    select 'touch_' || touch_type as event_name, cast(0 as decimal(18, 2)) as event_amount from {{ ref('fct_touches') }}
+    union all
+    select 'coupon_redemption' as event_name, cast(0 as decimal(18, 2)) as event_amount from {{ ref('fct_coupon_redemptions') }}
+
+),
+
+in_events as (
+
+    select
+        event_name,
+        count(*) as event_count,
+        sum(coalesce(event_amount, 0)) as event_amount
+    from events
+    group by event_name
+
+),
+
+in_facts as (
+
+    select
+        event_name,
+        count(*) as event_count,
+        sum(event_amount) as event_amount
+    from facts
+    group by event_name
+
+),
+
+final as (
+
+    select
+        coalesce(in_events.event_name, in_facts.event_name) as event_name,
+        in_events.event_count,
+        in_facts.event_count as fact_count,
+        in_events.event_amount,
+        in_facts.event_amount as fact_amount
+    from in_events
+    full outer join in_facts on in_events.event_name = in_facts.event_name
+    where coalesce(in_events.event_count, 0) <> coalesce(in_facts.event_count, 0)
+        or coalesce(in_events.event_amount, 0) <> coalesce(in_facts.event_amount, 0)
+
+)
+
+select * from final
