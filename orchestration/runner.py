@@ -17,6 +17,7 @@ from rich.console import Console
 from orchestration import build_state, publishing, report
 from orchestration.brands import Brand, load_brand
 from orchestration.landing import land as landing
+from orchestration.landing.mapping import check_mappings
 from orchestration.locking import brand_lock
 from orchestration.settings import Settings
 
@@ -38,6 +39,7 @@ def run_brand(
     """
     started = time.monotonic()
     brand = load_brand(settings)
+    check_mappings(brand)
     if as_of is None and os.environ.get("TESSERA_AS_OF_DATE"):
         as_of = date.fromisoformat(os.environ["TESSERA_AS_OF_DATE"])
     with brand_lock(settings, lend=True):

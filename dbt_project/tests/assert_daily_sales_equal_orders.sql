@@ -59,7 +59,8 @@ final as (
     full outer join recounted
         on daily_sales.business_date = recounted.business_date
         and daily_sales.currency_code = recounted.currency_code
-    where daily_sales.business_date is null
+    where
+        daily_sales.business_date is null
         or recounted.business_date is null
         or daily_sales.order_count <> recounted.order_count
         or daily_sales.gross_amount <> recounted.gross_amount

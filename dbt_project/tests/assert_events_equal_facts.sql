@@ -52,7 +52,8 @@ final as (
         in_facts.event_amount as fact_amount
     from in_events
     full outer join in_facts on in_events.event_name = in_facts.event_name
-    where coalesce(in_events.event_count, 0) <> coalesce(in_facts.event_count, 0)
+    where
+        coalesce(in_events.event_count, 0) <> coalesce(in_facts.event_count, 0)
         or coalesce(in_events.event_amount, 0) <> coalesce(in_facts.event_amount, 0)
 
 )

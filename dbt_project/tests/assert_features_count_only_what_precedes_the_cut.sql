@@ -38,7 +38,7 @@ in_facts as (
         count(distinct orders.member_id) as member_count,
         count(case when orders.business_date >= {{ add_days('as_of_dates.as_of_date', -180) }} then 1 end) as order_count
     from as_of_dates
-    inner join orders on orders.business_date < as_of_dates.as_of_date
+    inner join orders on as_of_dates.as_of_date > orders.business_date
     group by as_of_dates.as_of_date
 
 ),
@@ -53,7 +53,8 @@ final as (
         in_facts.order_count as fact_order_count
     from in_features
     full outer join in_facts on in_features.as_of_date = in_facts.as_of_date
-    where coalesce(in_features.member_count, 0) <> coalesce(in_facts.member_count, 0)
+    where
+        coalesce(in_features.member_count, 0) <> coalesce(in_facts.member_count, 0)
         or coalesce(in_features.order_count, 0) <> coalesce(in_facts.order_count, 0)
 
 )

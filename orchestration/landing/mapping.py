@@ -201,6 +201,13 @@ def check_source(settings: Settings, source: Source) -> list[str]:
         return problems + bind_problems(connection, source, columns)
 
 
+def check_mappings(brand: Brand) -> None:
+    """Check all mappings against the contract, without a look at any file. Raises BrandConfigError listing every problem."""
+    problems = [problem for source in brand.sources for problem in contract_problems(source)]
+    if problems:
+        raise BrandConfigError(brand.brand, list(dict.fromkeys(problems)))
+
+
 def check_sources(settings: Settings, brand: Brand) -> None:
     """Check all sources of a brand. Raises BrandConfigError listing every problem."""
     problems = [problem for source in brand.sources for problem in check_source(settings, source)]

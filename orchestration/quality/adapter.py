@@ -73,8 +73,10 @@ def gate_checks(
         brand_run.write_gate_results(context.op_execution_context.run_id, gate, gate_rows(results), datetime.now(UTC))
         for result in results:
             for outcome in result.outcomes:
-                if not outcome.is_passed:
+                if not outcome.is_passed and outcome.severity == "error":
                     context.log.error(f"{gate} closed: {describe(outcome)}")
+                elif not outcome.is_passed:
+                    context.log.warning(f"{gate} warns: {describe(outcome)}")
         count = sum(len(result.outcomes) for result in results)
         passed = sum(outcome.is_passed for result in results for outcome in result.outcomes)
         context.log.info(f"{gate}: {passed} of {count} expectations hold")

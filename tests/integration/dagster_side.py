@@ -1,6 +1,6 @@
 """What Dagster's side offers, asked in a process of its own (definitions belong to one brand a process): JSON out.
 
-Run as `python dagster_side.py describe` or `python dagster_side.py backfill FIRST LAST`.
+Run as `python dagster_side.py describe`, `… backfill FIRST LAST` or `… publish DEFECT`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,29 @@ def backfill(first: str, last: str) -> dict[str, Any]:
     return {"success": result.success, "made": sorted(made), "pid": os.getpid()}
 
 
+def publish(defect: str) -> dict[str, Any]:
+    """The last step alone, on what is built, with a defect of the saboteur's."""
+    import dagster as dg
+    from saboteur import DEFECTS
+
+    definitions, instance = _definitions()
+    DEFECTS[defect]()
+    job = definitions.resolve_job_def("build_brand_job")
+    with instance:
+        result = job.execute_in_process(
+            instance=instance, asset_selection=[dg.AssetKey(["ops", "publication"])], raise_on_error=False
+        )
+    failures = [event for event in result.all_events if event.is_step_failure]
+    checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    return {
+        "success": result.success,
+        "failures": [str(event.step_failure_data.user_failure_data.description) for event in failures],
+        "closed": sorted(check.check_name for check in checks),
+    }
+
+
+COMMANDS = {"describe": describe, "backfill": backfill, "publish": publish}
+
 if __name__ == "__main__":
-    answer = describe() if sys.argv[1] == "describe" else backfill(*sys.argv[2:4])
+    answer = COMMANDS[sys.argv[1]](*sys.argv[2:])
     sys.stdout.write("\n" + json.dumps(answer) + "\n")

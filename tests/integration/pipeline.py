@@ -15,16 +15,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import small_brand
 
-from orchestration import warehouse
-from orchestration.settings import PROJECT_ROOT, Settings, load_settings
+from orchestration import build_file, warehouse
+from orchestration.brands import load_brand
+from orchestration.dbt import build_arguments, dbt_environment, ensure_manifest, run_dbt
+from orchestration.landing.land import entities, land
+from orchestration.settings import Settings, load_settings
 
 TESSERA = Path(sys.executable).with_name("tessera")
 SABOTEUR = Path(__file__).with_name("saboteur.py")
+DAGSTER_SIDE = Path(__file__).with_name("dagster_side.py")
 RUN_SECONDS = 300
 
 # Columns that tell when or by which batch a row came, not what it says.
@@ -163,6 +168,22 @@ def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
+def ask_dagster(home: Home, *arguments: str) -> dict[str, Any]:
+    """The answer of `dagster_side.py <arguments>` for a home."""
+    done = subprocess.run(
+        [sys.executable, str(DAGSTER_SIDE), *arguments],
+        env=home.environ,
+        cwd=home.root,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    print(done.stdout[-3000:], done.stderr[-3000:])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
 def new_home(root: Path, shop: small_brand.Shop) -> Home:
     """A home with the brand's configuration and the shop's files; nothing has run yet."""
     small_brand.write_configuration(root / "brands")
@@ -179,6 +200,21 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
+def land_and_build(settings: Settings, *select: str, as_of_date: date | None = None) -> None:
+    """Land everything and let dbt build the selected models without their tests: a run's first stages, gates left out."""
+    brand = load_brand(settings)
+    for entity in entities(brand):
+        land(settings, brand, entity)
+    build_file.prepare(settings, brand)
+    ensure_manifest()
+    arguments = [*build_arguments(list(select)), "--exclude-resource-type", "test"]
+    home = settings.brand_home
+    environment = dbt_environment(settings, as_of_date=as_of_date)
+    done = run_dbt(arguments, environment, target=home / "dbt", logs=home / "logs", tell=print)
+    broken = [node.unique_id for node in done.nodes if not node.is_good]
+    assert done.return_code == 0 and not broken, (broken, done.complaint)
+
+
 # ---- comparing warehouses ----------------------------------------------------------------------------------------
 
 
@@ -193,8 +229,9 @@ def differences(left: Path, right: Path, *, schemas: tuple[str, ...] = PUBLISHED
         connection.execute(f"attach '{right}' as r (read_only)")
         columns: dict[str, dict[tuple[str, str], list[str]]] = {"l": {}, "r": {}}
         for database, schema, table, column in connection.execute(
-            "select database_name, schema_name, table_name, column_name from duckdb_columns() "
-            "where database_name in ('l', 'r') and not internal order by column_index"
+            "select c.database_name, c.schema_name, c.table_name, c.column_name from duckdb_columns() as c "
+            "join duckdb_tables() as t on c.database_name = t.database_name and c.table_oid = t.table_oid "
+            "where c.database_name in ('l', 'r') and not c.internal order by c.column_index"
         ).fetchall():
             if schema in schemas and column not in CLOCK_COLUMNS:
                 columns[database].setdefault((schema, table), []).append(column)
@@ -266,6 +303,3 @@ def _traces_in_tables(file: Path) -> list[str]:
             if hits:
                 traces.append(f"{file.name}: {schema}.{table}.{column}: {hits} rows")
     return traces
-
-
-__all__ = ["PROJECT_ROOT", "Home", "Outcome", "Run", "differences", "new_home", "personal_traces", "scores", "snapshot"]

@@ -18,6 +18,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
+def nothing() -> None:
+    """No defect: what the saboteur's machinery does by itself."""
+
+
 def bad_scores() -> None:
     """Churn scores are all the same number; a propensity feature knows the answer."""
     import pandas as pd
@@ -142,6 +146,7 @@ def _kill_when(log: Path, start: int, text: str) -> None:
 DEFECTS: dict[str, Callable[[], None]] = {
     function.__name__: function
     for function in (
+        nothing,
         bad_scores,
         lost_tags,
         lossy_copy,

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import small_brand
-from pipeline import Home, differences
+from pipeline import Home, ask_dagster, differences
 
 from orchestration import warehouse
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).with_name("dagster_side.py")
-
-
-def ask(home: Home, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments],
-        env=home.environ,
-        cwd=home.root,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
 
 @pytest.fixture(scope="module")
 def quiet(clean: Home, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The description of a home with nothing new."""
-    return ask(clean.copy(tmp_path_factory.mktemp("quiet") / "root"), "describe")
+    return ask_dagster(clean.copy(tmp_path_factory.mktemp("quiet") / "root"), "describe")
 
 
 def test_job_schedule_and_assets_are_there(quiet: dict[str, Any]) -> None:
@@ -63,7 +45,7 @@ def test_sensor_skips_when_nothing_is_new(quiet: dict[str, Any]) -> None:
 def test_sensor_asks_for_the_dates_of_new_files(tomorrow: Home) -> None:
     late = small_brand.day_file(tomorrow.sources, small_brand.LAST_DAY - timedelta(days=4))
     late.write_text(late.read_text(encoding="utf-8") + "\n", encoding="utf-8")  # changed as well: the range spans both
-    asked = ask(tomorrow, "describe")["sensor"]
+    asked = ask_dagster(tomorrow, "describe")["sensor"]
     assert asked["dagster/asset_partition_range_start"] == str(small_brand.LAST_DAY - timedelta(days=4))
     assert asked["dagster/asset_partition_range_end"] == str(small_brand.LAST_DAY + timedelta(days=1))
 
@@ -79,7 +61,7 @@ def test_backfill_of_a_range_rebuilds_it(clean: Home, tmp_path: Path) -> None:
         connection.execute(f"update staging.stg_order_lines set line_amount = 0.01 where {days} and line_kind = 'sale'")
         connection.execute(f"update metrics.agg_daily_sales set gross_amount = 1 where {days}")
         connection.execute(f"delete from marts.fct_events where {days} and event_name = 'purchase'")
-    answer = ask(home, "backfill", str(first), str(last))
+    answer = ask_dagster(home, "backfill", str(first), str(last))
     assert answer["success"]
     assert "publication" in answer["made"]
     assert home.manifest["previous_version"] == clean.manifest["version"]

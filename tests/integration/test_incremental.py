@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import small_brand
-from pipeline import Home, Outcome, differences, new_home, personal_traces, scores, snapshot
+from pipeline import Home, Outcome, differences, land_and_build, new_home, personal_traces, scores, snapshot
 
 pytestmark = pytest.mark.slow
 
@@ -246,7 +246,7 @@ def test_nothing_new_after_it(chain: Chain) -> None:
 
 @pytest.fixture(scope="module")
 def planted(clean: Home, shop: small_brand.Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str, str]:
-    """The clean home run again as of EARLY_CUT, with two orders planted: a second before that date begins, and at its
+    """The clean home's features built again as of EARLY_CUT, with two orders planted: a second before that date begins, and at its
     first second. Gives the home and the numbers of the two members."""
     home = clean.copy(tmp_path_factory.mktemp("planted") / "root")
     day_before = EARLY_CUT - timedelta(days=1)
@@ -264,8 +264,7 @@ def planted(clean: Home, shop: small_brand.Shop, tmp_path_factory: pytest.TempPa
             order_no=number, line_no=1, member_no=member, ordered_at_utc=f"{day_before} {at}", coupon_discount="0.00"
         )
         small_brand.write_day(home.sources, day, pd.concat([same_day, extra], ignore_index=True))
-    outcome = home.tessera("run", "--as-of", EARLY_CUT.isoformat())
-    assert outcome.code == 0, outcome.text
+    land_and_build(home.settings, "+path:models/features", as_of_date=EARLY_CUT)
     return home, late, next_day
 
 
@@ -275,8 +274,8 @@ def features(file: Path, *, until: object = EARLY_CUT) -> pd.DataFrame:
 
     with warehouse.read_only(file) as connection:
         frame = connection.execute(
-            "select purchases.*, promotions.* exclude (member_id, as_of_date) from features.feat_members_purchases as purchases "
-            "full join features.feat_members_promotions as promotions using (member_id, as_of_date) "
+            "select * from features.feat_members_purchases full join features.feat_members_promotions "
+            "using (member_id, as_of_date) "
             f"where as_of_date <= '{until}' order by member_id, as_of_date"
         ).df()
     return frame.set_index(["member_id", "as_of_date"])

@@ -7,30 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pipeline import land_and_build
 
-from orchestration import build_file, warehouse
-from orchestration.brands import load_brand
-from orchestration.dbt import build_arguments, dbt_environment, ensure_manifest, run_dbt
-from orchestration.landing.land import entities, land
-from orchestration.settings import PROJECT_ROOT, Settings, load_settings
+from orchestration import warehouse
+from orchestration.settings import PROJECT_ROOT, load_settings
 
 pytestmark = pytest.mark.slow
 
 SHARED = PROJECT_ROOT.parent / "shared" / "data"
-
-
-def build(settings: Settings, *select: str) -> None:
-    """Land everything and build the selected models, as the warehouse step does, without their tests."""
-    brand = load_brand(settings)
-    for entity in entities(brand):
-        land(settings, brand, entity)
-    build_file.prepare(settings, brand)
-    ensure_manifest()
-    arguments = [*build_arguments(list(select)), "--exclude-resource-type", "test"]
-    home = settings.brand_home
-    done = run_dbt(arguments, dbt_environment(settings), target=home / "dbt", logs=home / "logs", tell=print)
-    broken = [node.unique_id for node in done.nodes if not node.is_good]
-    assert done.return_code == 0 and not broken, (broken, done.complaint)
 
 
 def test_online_retail_keeps_every_line_and_every_penny(tmp_path: Path) -> None:
@@ -38,7 +22,7 @@ def test_online_retail_keeps_every_line_and_every_penny(tmp_path: Path) -> None:
     if not folder.is_dir():
         pytest.skip("online_retail is not beside the project (../shared/data)")
     settings = load_settings("online_retail", {"TESSERA_HOME": str(tmp_path), "TESSERA_SOURCES": str(SHARED)})
-    build(settings, "+fct_order_lines", "+fct_refunds")
+    land_and_build(settings, "+fct_order_lines", "+fct_refunds")
     lines, money = 0, Decimal(0)
     for path in folder.glob("????-??-??.csv"):
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -58,7 +42,7 @@ def test_online_retail_keeps_every_line_and_every_penny(tmp_path: Path) -> None:
 
 def test_every_complete_journey_redemption_finds_its_basket(tmp_path: Path) -> None:
     settings = load_settings("complete_journey", {"TESSERA_HOME": str(tmp_path)})
-    build(settings, "+fct_coupon_redemptions")
+    land_and_build(settings, "+fct_coupon_redemptions")
     with warehouse.read_only(settings.build_file) as connection:
         found = connection.execute(
             "select count(*), count(*) filter (where is_order_matched), count(order_id) from marts.fct_coupon_redemptions"

@@ -60,7 +60,7 @@ INCREMENTAL_FILES = (
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A project of small files with one brand and a prepared build file."""
+    """A project of small files with one brand."""
     root = tmp_path / "project"
     for name in PROJECT_FILES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,14 +68,20 @@ def settings(tmp_path: Path) -> Settings:
     (root / "brands/shop/sources").mkdir(parents=True)
     (root / "brands/shop/brand.yml").write_text(BRAND_YML, encoding="utf-8")
     (root / "brands/shop/sources/sales.yml").write_text(SALES_YML, encoding="utf-8")
-    found = Settings("shop", tmp_path / "home", root / "brands", None, project_root=root)
-    build_file.prepare(found, load_brand(found))
-    return found
+    return Settings("shop", tmp_path / "home", root / "brands", None, project_root=root)
 
 
 @pytest.fixture
 def brand(settings: Settings) -> Brand:
     return load_brand(settings)
+
+
+@pytest.fixture
+def built(settings: Settings, brand: Brand) -> Settings:
+    """The same with a build file."""
+    with warehouse.writer(settings.build_file) as connection:
+        build_file.write_config(connection, brand)
+    return settings
 
 
 def edit(settings: Settings, name: str) -> None:
@@ -87,19 +93,19 @@ def edit(settings: Settings, name: str) -> None:
 # ---- full refresh ------------------------------------------------------------------------------------------------
 
 
-def test_a_build_nobody_made_is_full_and_the_next_one_is_not(settings: Settings, brand: Brand) -> None:
-    assert needs_full_refresh(settings, brand, "warehouse")
-    record(settings, brand, "warehouse")
-    assert not needs_full_refresh(settings, brand, "warehouse")
+def test_a_build_nobody_made_is_full_and_the_next_one_is_not(built: Settings, brand: Brand) -> None:
+    assert needs_full_refresh(built, brand, "warehouse")
+    record(built, brand, "warehouse")
+    assert not needs_full_refresh(built, brand, "warehouse")
 
 
 @pytest.mark.parametrize("name", INCREMENTAL_FILES)
-def test_changed_sql_or_configuration_makes_it_full(settings: Settings, brand: Brand, name: str) -> None:
-    record(settings, brand, "warehouse")
-    edit(settings, name)
-    assert needs_full_refresh(settings, brand, "warehouse")
-    record(settings, brand, "warehouse")
-    assert not needs_full_refresh(settings, brand, "warehouse")
+def test_changed_sql_or_configuration_makes_it_full(built: Settings, brand: Brand, name: str) -> None:
+    record(built, brand, "warehouse")
+    edit(built, name)
+    assert needs_full_refresh(built, brand, "warehouse")
+    record(built, brand, "warehouse")
+    assert not needs_full_refresh(built, brand, "warehouse")
 
 
 @pytest.mark.parametrize(
@@ -112,34 +118,34 @@ def test_changed_sql_or_configuration_makes_it_full(settings: Settings, brand: B
         "brands/other/brand.yml",
     ],
 )
-def test_what_incremental_rows_do_not_depend_on_leaves_them(settings: Settings, brand: Brand, name: str) -> None:
-    record(settings, brand, "warehouse")
-    edit(settings, name)
-    assert not needs_full_refresh(settings, brand, "warehouse")
+def test_what_incremental_rows_do_not_depend_on_leaves_them(built: Settings, brand: Brand, name: str) -> None:
+    record(built, brand, "warehouse")
+    edit(built, name)
+    assert not needs_full_refresh(built, brand, "warehouse")
 
 
-def test_a_new_model_makes_it_full(settings: Settings, brand: Brand) -> None:
-    record(settings, brand, "warehouse")
-    edit(settings, "dbt_project/models/marts/fct_visits.sql")
-    assert needs_full_refresh(settings, brand, "warehouse")
+def test_a_new_model_makes_it_full(built: Settings, brand: Brand) -> None:
+    record(built, brand, "warehouse")
+    edit(built, "dbt_project/models/marts/fct_visits.sql")
+    assert needs_full_refresh(built, brand, "warehouse")
 
 
-def test_each_group_is_recorded_by_itself(settings: Settings, brand: Brand) -> None:
-    record(settings, brand, "warehouse")
-    assert needs_full_refresh(settings, brand, "activation")
-    record(settings, brand, "activation")
-    edit(settings, INCREMENTAL_FILES[0])
-    record(settings, brand, "activation")
-    assert needs_full_refresh(settings, brand, "warehouse")
-    assert not needs_full_refresh(settings, brand, "activation")
+def test_each_group_is_recorded_by_itself(built: Settings, brand: Brand) -> None:
+    record(built, brand, "warehouse")
+    assert needs_full_refresh(built, brand, "activation")
+    record(built, brand, "activation")
+    edit(built, INCREMENTAL_FILES[0])
+    record(built, brand, "activation")
+    assert needs_full_refresh(built, brand, "warehouse")
+    assert not needs_full_refresh(built, brand, "activation")
 
 
-def test_a_record_of_an_older_version_counts_as_none(settings: Settings, brand: Brand) -> None:
-    with warehouse.writer(settings.build_file) as connection:
+def test_a_record_of_an_older_version_counts_as_none(built: Settings, brand: Brand) -> None:
+    with warehouse.writer(built.build_file) as connection:
         connection.execute("create table config.build_state (brand text, incremental_inputs text)")
-    assert needs_full_refresh(settings, brand, "warehouse")
-    record(settings, brand, "warehouse")
-    assert not needs_full_refresh(settings, brand, "warehouse")
+    assert needs_full_refresh(built, brand, "warehouse")
+    record(built, brand, "warehouse")
+    assert not needs_full_refresh(built, brand, "warehouse")
 
 
 # ---- fingerprint -------------------------------------------------------------------------------------------------
@@ -231,7 +237,9 @@ def test_hash_files_notices(tmp_path: Path, change: Callable[[Path], object]) ->
     for name in ("a.sql", "b.sql"):
         (tmp_path / name).write_text("select 1")
     before = hash_files(tmp_path.glob("*"), tmp_path)
-    assert before == hash_files(reversed(sorted(tmp_path.glob("*"))), tmp_path), "the order of listing does not count"
+    assert before == hash_files(sorted(tmp_path.glob("*"), reverse=True), tmp_path), (
+        "the order of listing does not count"
+    )
     change(tmp_path)
     assert hash_files(tmp_path.glob("*"), tmp_path) != before
 

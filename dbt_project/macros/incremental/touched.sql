@@ -24,15 +24,17 @@
     where landed.touched_at > cast('{{ watermark }}' as {{ type_instant() }})
 {%- endmacro %}
 
-{# The same for a model's own watermark, and whatever orders of its own a backfill's window covers. #}
+{#
+    The same for a model's own watermark, and whatever orders a backfill's window covers. The landed lines are asked for
+    those, never the model itself: its pre-hook has deleted them by the time its body runs.
+#}
 {% macro touched_orders(relation) -%}
     {{ touched_orders_since(loaded_watermark(relation)) }}
     {%- if window_start() and window_end() %}
     union
-    select distinct order_id
-    from {{ relation }}
-    where business_date between cast('{{ window_start() }}' as date) and cast('{{ window_end() }}' as date)
-        and order_id is not null
+    select distinct landed.order_id
+    from {{ ref('stg_order_lines_landed') }} as landed
+    where landed.business_date between cast('{{ window_start() }}' as date) and cast('{{ window_end() }}' as date)
     {%- endif %}
 {%- endmacro %}
 
@@ -65,8 +67,9 @@
 #}
 {% macro touched_business_dates(relation) -%}
     {%- if window_start() and window_end() %}
-    select day.business_date from (select distinct business_date from {{ ref('fct_orders') }} union select distinct business_date from {{ relation }}) as day
-    where day.business_date between cast('{{ window_start() }}' as date) and cast('{{ window_end() }}' as date)
+    select distinct landed.business_date
+    from {{ ref('stg_order_lines_landed') }} as landed
+    where landed.business_date between cast('{{ window_start() }}' as date) and cast('{{ window_end() }}' as date)
     union
     {%- endif %}
     select distinct landed.business_date

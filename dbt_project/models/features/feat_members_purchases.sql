@@ -48,7 +48,9 @@ member_days as (
         sum(line_count) as line_count,
         sum(list_amount) as list_amount,
         sum(store_discount_amount) as discount_amount,
-        {{ days_between('lag(business_date) over (partition by member_id order by business_date nulls last)', 'business_date') }} as gap_days
+        {{ days_between(
+            'lag(business_date) over (partition by member_id order by business_date nulls last)', 'business_date'
+        ) }} as gap_days
     from orders
     group by member_id, business_date
 

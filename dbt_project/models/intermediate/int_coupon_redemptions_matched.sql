@@ -69,7 +69,7 @@ ranked as (
             partition by redemption_id
             order by
                 has_valid_product desc nulls last, coupon_discount_amount desc nulls last,
-                ordered_at nulls last, order_id nulls last
+                ordered_at asc nulls last, order_id asc nulls last
         ) as best_first
     from baskets
 

@@ -27,21 +27,25 @@ coupon_redemptions as (
 -- Everywhere a member was seen. A member need not have a profile, nor an order.
 sightings as (
 
-    select member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
+    select
+        member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
         {{ business_date('registered_at') }} as business_date, loaded_at
     from members
     union all
-    select member_id, member_key, source_system, max_by(country_name, ordered_at) as country_name,
+    select
+        member_id, member_key, source_system, max_by(country_name, ordered_at) as country_name,
         min(business_date) as business_date, min(loaded_at) as loaded_at
     from order_lines
     where member_id is not null
     group by member_id, member_key, source_system
     union all
-    select member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
+    select
+        member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
         business_date, loaded_at
     from touches
     union all
-    select member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
+    select
+        member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
         business_date, loaded_at
     from coupon_redemptions
 

@@ -17,6 +17,12 @@ refund_lines as (
 
 ),
 
+refunded_products as (
+
+    select distinct member_id, product_id from refund_lines
+
+),
+
 sale_lines as (
 
     select
@@ -26,8 +32,8 @@ sale_lines as (
         sales.quantity,
         sales.ordered_at
     from order_lines as sales
-    inner join (select distinct member_id, product_id from refund_lines) as wanted
-        on sales.member_id = wanted.member_id and sales.product_id = wanted.product_id
+    inner join refunded_products
+        on sales.member_id = refunded_products.member_id and sales.product_id = refunded_products.product_id
     where sales.line_kind = 'sale'
 
 ),
@@ -43,11 +49,11 @@ candidates as (
     inner join sale_lines
         on refund_lines.member_id = sale_lines.member_id
         and refund_lines.product_id = sale_lines.product_id
-        and sale_lines.ordered_at <= refund_lines.ordered_at
-        and sale_lines.quantity >= -refund_lines.quantity
+        and refund_lines.ordered_at >= sale_lines.ordered_at
+        and -refund_lines.quantity <= sale_lines.quantity
     qualify row_number() over (
         partition by refund_lines.order_line_id
-        order by sale_lines.ordered_at desc nulls last, sale_lines.order_id nulls last
+        order by sale_lines.ordered_at desc nulls last, sale_lines.order_id asc nulls last
     ) = 1
 
 ),

@@ -4,10 +4,11 @@
 with order_lines as (
 
     select * from {{ ref('stg_order_lines') }}
-    where line_kind <> 'refund'
-    {% if is_incremental() %}
+    where
+        line_kind <> 'refund'
+        {% if is_incremental() %}
         and order_id in ({{ touched_orders(this) }})
-    {% endif %}
+        {% endif %}
 
 ),
 

@@ -9,29 +9,34 @@
 with orders as (
 
     select * from {{ ref('fct_orders') }}
-    where is_valid
-    {% if is_incremental() %}
+    where
+        is_valid
+        {% if is_incremental() %}
         and business_date in ({{ touched_business_dates(this) }})
-    {% endif %}
+        {% endif %}
 
 ),
 
 refunds as (
 
     select * from {{ ref('fct_refunds') }}
-    where product_kind <> 'service'
-    {% if is_incremental() %}
+    where
+        product_kind <> 'service'
+        {% if is_incremental() %}
         and business_date in ({{ touched_business_dates(this) }})
-    {% endif %}
+        {% endif %}
 
 ),
 
 unioned as (
 
-    select order_id, member_id, currency_code, gross_amount, unit_count, cast(0 as decimal(18, 4)) as refund_amount, business_date, loaded_at
+    select
+        order_id, member_id, currency_code, gross_amount, unit_count,
+        cast(0 as decimal(18, 4)) as refund_amount, business_date, loaded_at
     from orders
     union all
-    select cast(null as {{ dbt.type_string() }}) as order_id, cast(null as {{ dbt.type_string() }}) as member_id, currency_code,
+    select
+        cast(null as {{ dbt.type_string() }}) as order_id, cast(null as {{ dbt.type_string() }}) as member_id, currency_code,
         cast(0 as decimal(18, 2)) as gross_amount, cast(0 as decimal(18, 4)) as unit_count, refund_amount, business_date, loaded_at
     from refunds
 

@@ -49,13 +49,18 @@ refunds as (
 
 warehouse as (
 
-    select 'order_lines' as entity, 'product_inferred' as rule_code,
+    select
+        'order_lines' as entity, 'product_inferred' as rule_code,
         '商品主数据缺失，由订单行补建' as label_zh, 'Product absent from the product file; built from its order lines' as label_en,
         count(*) as rows_touched
     from order_lines
     inner join products on order_lines.product_id = products.product_id
-    where products.is_inferred
-        and exists (select 1 from load_batches where load_batches.entity = 'products')
+    where
+        products.is_inferred
+        and exists (
+            select 1 from load_batches
+            where load_batches.entity = 'products'
+        )
     union all
     select 'order_lines', 'fuel_unit', '燃油按一件计，不按数量', 'Fuel line counted as one unit, not by its quantity', count(*)
     from order_lines
@@ -69,15 +74,21 @@ warehouse as (
     from order_lines
     where product_kind = 'service'
     union all
-    select 'coupon_products', 'exact_duplicate', '完全重复行，保留首行', 'Exact duplicate dropped, first one kept',
-        coalesce((select sum(load_batches.rows_landed) from load_batches where load_batches.entity = 'coupon_products'), 0) - count(*)
+    select
+        'coupon_products', 'exact_duplicate', '完全重复行，保留首行', 'Exact duplicate dropped, first one kept',
+        coalesce((
+            select sum(load_batches.rows_landed) from load_batches
+            where load_batches.entity = 'coupon_products'
+        ), 0) - count(*)
     from coupon_products
     union all
     select 'touches', 'touch_date_assumed', '触达无日期，按活动首日计', 'Touch without a date: the campaign''s first day stands for it', count(*)
     from touches
     where is_date_assumed
     union all
-    select 'coupon_redemptions', 'redemption_without_order', '核销当日无订单', 'Redemption without an order of the member on that business date', count(*)
+    select
+        'coupon_redemptions', 'redemption_without_order', '核销当日无订单',
+        'Redemption without an order of the member on that business date', count(*)
     from redemptions
     where not is_order_matched
     union all

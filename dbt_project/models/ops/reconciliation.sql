@@ -52,29 +52,34 @@ orders_from_lines as (
 
 sides as (
 
-    select 'landed_rows' as check_code, 'Rows: files = landed + quarantined' as label_en, '行数：文件 = 入湖 + 隔离' as label_zh,
+    select
+        'landed_rows' as check_code, 'Rows: files = landed + quarantined' as label_en, '行数：文件 = 入湖 + 隔离' as label_zh,
         cast(coalesce(sum(rows_in), 0) as decimal(38, 4)) as left_value,
         cast(coalesce(sum(rows_landed + rows_quarantined), 0) as decimal(38, 4)) as right_value
     from load_batches
     union all
-    select 'lake_rows', 'Rows: batches say landed = rows in the lake', '行数：批次登记 = 湖内行数',
-        (select cast(coalesce(sum(rows_landed), 0) as decimal(38, 4)) from load_batches),
+    select
+        'lake_rows', 'Rows: batches say landed = rows in the lake', '行数：批次登记 = 湖内行数',
+        (select cast(coalesce(sum(load_batches.rows_landed), 0) as decimal(38, 4)) from load_batches),
         cast(count(*) as decimal(38, 4))
     from landed_lines
     union all
-    select 'mart_rows', 'Rows: staged lines = order lines + refunds', '行数：清洗行 = 订单行 + 退款行',
+    select
+        'mart_rows', 'Rows: staged lines = order lines + refunds', '行数：清洗行 = 订单行 + 退款行',
         (select cast(count(*) as decimal(38, 4)) from stg_order_lines),
         cast(count(*) + (select count(*) from fct_refunds) as decimal(38, 4))
     from fct_order_lines
     union all
-    select 'mart_amount', 'Money: landed lines = order lines - refunds', '金额：入湖行 = 订单行 - 退款',
-        (select cast(coalesce(sum(line_amount), 0) as decimal(38, 4)) from landed_lines),
-        cast(coalesce(sum(line_amount), 0) - (select coalesce(sum(refund_amount), 0) from fct_refunds) as decimal(38, 4))
+    select
+        'mart_amount', 'Money: landed lines = order lines - refunds', '金额：入湖行 = 订单行 - 退款',
+        (select cast(coalesce(sum(landed_lines.line_amount), 0) as decimal(38, 4)) from landed_lines),
+        cast(coalesce(sum(line_amount), 0) - (select coalesce(sum(fct_refunds.refund_amount), 0) from fct_refunds) as decimal(38, 4))
     from fct_order_lines
     union all
-    select 'order_amount', 'Money: sale lines = orders', '金额：销售行 = 订单',
+    select
+        'order_amount', 'Money: sale lines = orders', '金额：销售行 = 订单',
         cast(coalesce(sum(goods_amount + service_amount), 0) as decimal(38, 4)),
-        (select cast(coalesce(sum(gross_amount + service_amount), 0) as decimal(38, 4)) from fct_orders)
+        (select cast(coalesce(sum(fct_orders.gross_amount + fct_orders.service_amount), 0) as decimal(38, 4)) from fct_orders)
     from orders_from_lines
 
 ),

@@ -32,9 +32,9 @@ scored as (
 
     select
         *,
-        ntile(5) over (order by recency_days desc nulls last, member_id nulls last) as recency_score,
-        ntile(5) over (order by purchase_day_count asc nulls last, member_id nulls last) as frequency_score,
-        ntile(5) over (order by spend_amount asc nulls last, member_id nulls last) as monetary_score
+        ntile(5) over (order by recency_days desc nulls last, member_id asc nulls last) as recency_score,
+        ntile(5) over (order by purchase_day_count asc nulls last, member_id asc nulls last) as frequency_score,
+        ntile(5) over (order by spend_amount asc nulls last, member_id asc nulls last) as monetary_score
     from measured
 
 ),

@@ -18,8 +18,8 @@ deduplicated as (
     from campaigns
     inner join batches on campaigns.batch_id = batches.batch_id
     qualify row_number() over (
-        partition by source_system, campaign_code
-        order by loaded_at nulls last, campaigns.batch_id nulls last, source_row_number nulls last
+        partition by campaigns.source_system, campaigns.campaign_code
+        order by campaigns.loaded_at nulls last, campaigns.batch_id nulls last, campaigns.source_row_number nulls last
     ) = 1
 
 ),

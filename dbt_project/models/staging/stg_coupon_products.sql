@@ -18,8 +18,9 @@ deduplicated as (
     from coupon_products
     inner join batches on coupon_products.batch_id = batches.batch_id
     qualify row_number() over (
-        partition by source_system, coupon_code, campaign_code, product_code
-        order by loaded_at nulls last, coupon_products.batch_id nulls last, source_row_number nulls last
+        partition by
+            coupon_products.source_system, coupon_products.coupon_code, coupon_products.campaign_code, coupon_products.product_code
+        order by coupon_products.loaded_at nulls last, coupon_products.batch_id nulls last, coupon_products.source_row_number nulls last
     ) = 1
 
 ),

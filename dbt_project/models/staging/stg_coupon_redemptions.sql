@@ -18,8 +18,12 @@ deduplicated as (
     from coupon_redemptions
     inner join batches on coupon_redemptions.batch_id = batches.batch_id
     qualify row_number() over (
-        partition by source_system, member_key, coupon_code, campaign_code, redeemed_on
-        order by loaded_at nulls last, coupon_redemptions.batch_id nulls last, source_row_number nulls last
+        partition by
+            coupon_redemptions.source_system, coupon_redemptions.member_key, coupon_redemptions.coupon_code,
+            coupon_redemptions.campaign_code, coupon_redemptions.redeemed_on
+        order by
+            coupon_redemptions.loaded_at nulls last, coupon_redemptions.batch_id nulls last,
+            coupon_redemptions.source_row_number nulls last
     ) = 1
 
 ),
@@ -27,7 +31,10 @@ deduplicated as (
 final as (
 
     select
-        md5(source_system || '|' || member_key || '|' || coupon_code || '|' || campaign_code || '|' || cast(redeemed_on as {{ dbt.type_string() }})) as redemption_id,
+        md5(
+            source_system || '|' || member_key || '|' || coupon_code || '|' || campaign_code
+            || '|' || cast(redeemed_on as {{ dbt.type_string() }})
+        ) as redemption_id,
         {{ member_id('source_system', 'member_key') }} as member_id,
         {{ entity_id('source_system', 'campaign_code') }} as campaign_id,
         member_key,

@@ -18,8 +18,8 @@ deduplicated as (
     from members
     inner join batches on members.batch_id = batches.batch_id
     qualify row_number() over (
-        partition by source_system, member_key
-        order by loaded_at nulls last, members.batch_id nulls last, source_row_number nulls last
+        partition by members.source_system, members.member_key
+        order by members.loaded_at nulls last, members.batch_id nulls last, members.source_row_number nulls last
     ) = 1
 
 ),

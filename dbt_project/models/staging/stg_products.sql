@@ -18,8 +18,8 @@ deduplicated as (
     from products
     inner join batches on products.batch_id = batches.batch_id
     qualify row_number() over (
-        partition by source_system, product_code
-        order by loaded_at nulls last, products.batch_id nulls last, source_row_number nulls last
+        partition by products.source_system, products.product_code
+        order by products.loaded_at nulls last, products.batch_id nulls last, products.source_row_number nulls last
     ) = 1
 
 ),

@@ -18,8 +18,9 @@ deduplicated as (
     from touches
     inner join batches on touches.batch_id = batches.batch_id
     qualify row_number() over (
-        partition by source_system, member_key, campaign_code, channel, touch_type
-        order by loaded_at nulls last, touches.batch_id nulls last, source_row_number nulls last
+        partition by
+            touches.source_system, touches.member_key, touches.campaign_code, touches.channel, touches.touch_type
+        order by touches.loaded_at nulls last, touches.batch_id nulls last, touches.source_row_number nulls last
     ) = 1
 
 ),

@@ -32,13 +32,12 @@ with declared as (
 counted as (
 
     select
-        count(*) as member_count,
-        {%- for family in families %}
-        {%- set outer_last = loop.last %}
-        {%- for tag in compile_tags(family) %}
-        count({{ tag.code }}) as {{ tag.code }}{{ "," if not (outer_last and loop.last) }}
-        {%- endfor %}
-        {%- endfor %}
+        {% for family in families %}
+        {% for tag in compile_tags(family) %}
+        count({{ tag.code }}) as {{ tag.code }},
+        {% endfor %}
+        {% endfor %}
+        count(*) as member_count
     from {{ ref('member_tags') }}
 
 ),

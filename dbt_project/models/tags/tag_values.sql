@@ -1,10 +1,10 @@
 {% set rows = [] %}
 {% for family in tag_families() %}
-    {% for tag in compile_tags(family) %}
-        {% for value in tag['values'] %}
-            {% do rows.append({'tag': tag.code, 'value': value, 'position': loop.index}) %}
-        {% endfor %}
-    {% endfor %}
+{% for tag in compile_tags(family) %}
+{% for value in tag['values'] %}
+{% do rows.append({'tag': tag.code, 'value': value, 'position': loop.index}) %}
+{% endfor %}
+{% endfor %}
 {% endfor %}
 
 with final as (

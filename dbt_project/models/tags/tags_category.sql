@@ -65,11 +65,13 @@ facts as (
     select
         *,
         dense_rank() over (
-            partition by member_id order by category_spend_amount desc nulls last, category_name nulls last
+            partition by member_id order by category_spend_amount desc nulls last, category_name asc nulls last
         ) as category_rank,
         dense_rank() over (
             partition by member_id
-            order by case when brand_name is null then 1 else 0 end, brand_spend_amount desc nulls last, brand_name nulls last
+            order by
+                case when brand_name is null then 1 else 0 end asc nulls last,
+                brand_spend_amount desc nulls last, brand_name asc nulls last
         ) as brand_rank
     from totals
 

@@ -27,11 +27,13 @@ propensity_scores as (
 
 unioned as (
 
-    select member_id, as_of_date, score as churn_score, tier as churn_tier,
+    select
+        member_id, as_of_date, score as churn_score, tier as churn_tier,
         cast(null as double) as propensity_score, cast(null as {{ dbt.type_string() }}) as propensity_tier
     from churn_scores
     union all
-    select member_id, as_of_date, cast(null as double) as churn_score, cast(null as {{ dbt.type_string() }}) as churn_tier,
+    select
+        member_id, as_of_date, cast(null as double) as churn_score, cast(null as {{ dbt.type_string() }}) as churn_tier,
         score as propensity_score, tier as propensity_tier
     from propensity_scores
 

@@ -34,15 +34,18 @@ orders as (
 
 unioned as (
 
-    select member_id, 'touch' as fact_kind, campaign_id, false as has_coupon, cast(0 as decimal(18, 2)) as discount_amount,
+    select
+        member_id, 'touch' as fact_kind, campaign_id, false as has_coupon, cast(0 as decimal(18, 2)) as discount_amount,
         cast(0 as decimal(18, 2)) as list_amount, business_date
     from touches
     union all
-    select member_id, 'redemption' as fact_kind, campaign_id, false as has_coupon, cast(0 as decimal(18, 2)) as discount_amount,
+    select
+        member_id, 'redemption' as fact_kind, campaign_id, false as has_coupon, cast(0 as decimal(18, 2)) as discount_amount,
         cast(0 as decimal(18, 2)) as list_amount, business_date
     from coupon_redemptions
     union all
-    select member_id, 'order' as fact_kind, cast(null as {{ dbt.type_string() }}) as campaign_id, has_coupon,
+    select
+        member_id, 'order' as fact_kind, cast(null as {{ dbt.type_string() }}) as campaign_id, has_coupon,
         store_discount_amount as discount_amount, list_amount, business_date
     from orders
 

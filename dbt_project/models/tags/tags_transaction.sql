@@ -33,7 +33,8 @@ unioned as (
     select member_id, order_id, gross_amount, cast(0 as decimal(18, 4)) as refund_amount, unit_count, line_count, business_date
     from orders
     union all
-    select member_id, cast(null as {{ dbt.type_string() }}) as order_id, cast(0 as decimal(18, 2)) as gross_amount, refund_amount,
+    select
+        member_id, cast(null as {{ dbt.type_string() }}) as order_id, cast(0 as decimal(18, 2)) as gross_amount, refund_amount,
         cast(0 as decimal(18, 4)) as unit_count, 0 as line_count, business_date
     from refunds
 

@@ -1,7 +1,7 @@
 """When a brand is built: by hand, daily, and when new source files arrive. What is built belongs in the other folders."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -62,12 +62,16 @@ def automation() -> dg.Definitions:
 
 
 def range_tags(brand: Brand, files: list[landing.PendingFile]) -> dict[str, str]:
-    """Run tags for the business dates that a run over these files makes; none when that cannot be told.
+    """Run tags for the business dates that a run over these files makes.
 
     Daily files say it by their names. A file for all dates makes the whole calendar of a closed history; a living brand's
-    calendar would be years of partitions to tick off one by one, so there the run goes without.
+    calendar would be years of partitions to tick off one by one. What is left speaks of the last complete business date:
+    a job with daily assets always runs for some date, Dagster cannot trace their versions otherwise.
     """
     days = [f.business_date for f in files if f.business_date is not None]
     if len(days) < len(files) and brand.calendar_end is not None:
         days += [brand.calendar_start, brand.calendar_end]
-    return {RANGE_START: min(days).isoformat(), RANGE_END: max(days).isoformat()} if days else {}
+    if not days:
+        yesterday = datetime.now(ZoneInfo(brand.zone)).date() - timedelta(days=1)
+        days = [max(brand.calendar_start, min(yesterday, brand.calendar_end or yesterday))]
+    return {RANGE_START: min(days).isoformat(), RANGE_END: max(days).isoformat()}

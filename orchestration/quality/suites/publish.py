@@ -47,7 +47,7 @@ CONTENT = Suite(
             (select count(*) from ml.propensity_scores) as propensity_score_count,
             (select count(*) from metrics.agg_daily_sales) as sales_day_count,
             (select count(*) from ops.load_batches) as batch_count,
-            (select count(*) from ops.gate_results where not is_passed and severity = 'error'
+            (select count(*) from ops.gate_results where not is_passed and severity = 'error' and gate <> '{GATE}'
                 and run_id = (select max_by(run_id, checked_at) from ops.gate_results)) as failed_check_count,
             (select count(*) from information_schema.columns
                 where lower(column_name) in ({", ".join(f"'{name}'" for name in FORBIDDEN_COLUMNS)})) as identifier_column_count

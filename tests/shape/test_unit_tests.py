@@ -1,0 +1,118 @@
+"""Every rule has a dbt unit test, and a unit test tests what it seems to."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from dbt_files import MODELS_DIR, Project, UnitTest, read_yaml, without_comments
+
+# A date, a window, a branch: in the model itself or in the macros it calls.
+RULES = {
+    "case": r"\bcase\b",
+    "window": r"\bover\s*\(|\bqualify\b",
+    "date": r"\b(business_date|business_day_start|days_between|add_days|dateadd|date_trunc|datediff)\s*\(",
+    "branch": r"\bis_incremental\(\)|\{%-?\s*if\b",
+    "tags": r"\b(tag_expressions|compile_tags)\s*\(",
+}
+BRAND_MACROS = re.compile(r"\b(brand_[a-z_]+|known_at|requested_as_of_date|business_date|business_day_start)\(")
+# What a model that calls the macro needs to be told, so that no build file decides.
+NEEDS = {"business_date": "brand_zone", "business_day_start": "brand_zone"}
+
+
+def rules_in(code: str) -> list[str]:
+    return [name for name, pattern in RULES.items() if re.search(pattern, code, re.IGNORECASE)]
+
+
+def unit_tests_of(project: Project, model: str) -> list[UnitTest]:
+    return [test for test in project.unit_tests if test.model == model]
+
+
+def test_every_model_with_a_rule_has_a_unit_test(project: Project) -> None:
+    ruled = {model.name: rules_in(model.code) for model in project.models.values()}
+    missing = {name: rules for name, rules in ruled.items() if rules and not unit_tests_of(project, name)}
+    assert missing == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "case when a then b end",
+        "sum(a) over (partition by b)",
+        "qualify x = 1",
+        "{{ business_date('a') }}",
+        "{% if x %}",
+    ],
+)
+def test_rules_are_seen(code: str) -> None:
+    assert rules_in(code)
+    assert not rules_in("select a, sum(b) as cased from final group by a")
+
+
+def test_both_branches_of_incremental_models_are_tested(project: Project) -> None:
+    incremental = [model.name for model in project.models.values() if "is_incremental()" in model.code]
+    assert incremental
+    tested = {
+        name: {test.overridden.get("is_incremental") for test in unit_tests_of(project, name)} for name in incremental
+    }
+    assert {name: branches for name, branches in tested.items() if branches != {True, False}} == {}
+
+
+def test_unit_tests_are_named_after_their_model_and_behaviour(project: Project) -> None:
+    names = [test.name for test in project.unit_tests]
+    assert len(names) == len(set(names)) >= 60
+    wrong = [t.name for t in project.unit_tests if not re.fullmatch(rf"{t.model}__[a-z0-9_]+", t.name)]
+    assert wrong == []
+
+
+def test_overridden_macros_exist(project: Project) -> None:
+    """dbt ignores an override of a macro that it does not know."""
+    wrong = [f"{t.name}: {name}" for t in project.unit_tests for name in t.overridden if name not in project.macros]
+    assert wrong == []
+
+
+def test_no_build_file_decides_a_unit_test(project: Project) -> None:
+    """A model that asks for parameters of the brand is told them by each of its tests."""
+    undecided = []
+    for test in project.unit_tests:
+        code = project.models[test.model].code
+        asked: set[str] = {NEEDS.get(name, name) for name in map(str, BRAND_MACROS.findall(code))}
+        decided = set(test.overridden) | ({"brand_zone"} if "business_date" in test.overridden else set())
+        # The clock that is not asked for, because the test asks for a date, needs no answer.
+        if test.overridden.get("requested_as_of_date"):
+            asked -= {"brand_as_of_clock", "brand_zone"}
+        if test.overridden.get("brand_as_of_clock") == "latest_fact":
+            asked -= {"brand_zone"}
+        undecided += [f"{test.name}: {name}" for name in sorted(asked - decided)]
+    assert undecided == []
+
+
+def test_expected_rows_name_the_same_columns() -> None:
+    """dbt compares the columns of the first expected row only."""
+    uneven = []
+    for path in sorted(MODELS_DIR.rglob("_*__unit_tests.yml")):
+        for test in read_yaml(path.read_text(encoding="utf-8"))["unit_tests"]:
+            rows = test["expect"]["rows"]
+            if not rows or len({frozenset(row) for row in rows}) != 1:
+                uneven.append(test["name"])
+    assert uneven == []
+
+
+def test_every_tag_is_expected_by_a_unit_test(project: Project) -> None:
+    """A tag is a rule of its own: some unit test of its family states what it must be."""
+    declared = set()
+    for path in sorted((MODELS_DIR.parent / "macros" / "tags").glob("tags_*.sql")):
+        text = without_comments(path.read_text(encoding="utf-8"))
+        for family in [read_yaml(text.split("{% set declarations %}")[1].split("{% endset %}")[0])]:
+            for tag in family["tags"]:
+                declared |= {tag["code"].replace("{window}", str(window)) for window in tag.get("windows", [None])}
+    unit_tests = read_yaml((MODELS_DIR / "tags" / "_tags__unit_tests.yml").read_text(encoding="utf-8"))["unit_tests"]
+    expected = {
+        column
+        for test in unit_tests
+        if test["model"].startswith("tags_")
+        for row in test["expect"]["rows"]
+        for column in row
+    }
+    assert len(declared) >= 40
+    assert declared - expected == set()
