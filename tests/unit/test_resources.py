@@ -1,10 +1,11 @@
 """What a run gets and may be asked for: resources, options, partitions, and when runs are started."""
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -196,25 +197,30 @@ def pending_file(day: date | None) -> Any:
 
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 1, 31)
+ZONE = "Asia/Shanghai"
+YESTERDAY = "yesterday"
 
 
 @pytest.mark.parametrize(
     ("days", "end", "expected"),
     [
-        ([], None, None),
-        ([], LAST, None),
+        ([], None, (YESTERDAY, YESTERDAY)),
+        ([], LAST, ("2026-01-31", "2026-01-31")),
         ([date(2026, 1, 7)], None, ("2026-01-07", "2026-01-07")),
         ([date(2026, 1, 9), date(2026, 1, 3), date(2026, 1, 5)], None, ("2026-01-03", "2026-01-09")),
-        ([None], None, None),
+        ([None], None, (YESTERDAY, YESTERDAY)),
         ([None, date(2026, 1, 7)], None, ("2026-01-07", "2026-01-07")),
         ([None], LAST, ("2026-01-01", "2026-01-31")),
         ([None, date(2026, 1, 7)], LAST, ("2026-01-01", "2026-01-31")),
     ],
 )  # fmt: skip
-def test_range_tags(days: list[date | None], end: date | None, expected: tuple[str, str] | None) -> None:
-    calendar: Any = SimpleNamespace(calendar_start=FIRST, calendar_end=end)
+def test_range_tags(days: list[date | None], end: date | None, expected: tuple[str, str]) -> None:
+    calendar: Any = SimpleNamespace(calendar_start=FIRST, calendar_end=end, zone=ZONE)
+    before = datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=1)
     tags = jobs.range_tags(calendar, [pending_file(day) for day in days])
-    assert tags == ({jobs.RANGE_START: expected[0], jobs.RANGE_END: expected[1]} if expected else {})
+    after = datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=1)  # the test may run over midnight
+    spans = [tuple(str(day) if edge == YESTERDAY else edge for edge in expected) for day in (before, after)]
+    assert (tags[jobs.RANGE_START], tags[jobs.RANGE_END]) in spans
 
 
 # ---- schedule ----------------------------------------------------------------------------------------------------
@@ -305,7 +311,7 @@ def test_a_file_without_a_date_names_the_whole_calendar_of_a_closed_history(sett
     (settings.brand_dir / "sources/register.yml").write_text(REGISTER_YML, encoding="utf-8")
     ((settings.sources_root or Path()) / "register.csv").write_text("member_no\n1\n")
     brand(settings)
-    assert jobs.RANGE_START not in look(settings).tags
+    assert look(settings).tags[jobs.RANGE_START] > "2026-01-31"  # the last complete day, for a living brand
     brand(settings, "calendar_end: 2026-01-31\n")
     assert look(settings).tags[jobs.RANGE_START] == "2026-01-01"
 
