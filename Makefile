@@ -42,7 +42,7 @@ lint: setup ## style, types, import rules, SQL style, brand configurations
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/pyright --warnings
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project/models
+	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project/models dbt_project/tests
 
 format: setup ## apply the formatter
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

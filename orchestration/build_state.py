@@ -36,7 +36,10 @@ def _text_files(*folders: Path) -> list[Path]:
         path
         for folder in folders
         for path in folder.rglob("*")
-        if path.is_file() and path.suffix in suffixes and "target" not in path.parts
+        if path.is_file()
+        and path.suffix in suffixes
+        and "target" not in path.parts
+        and not path.name.endswith("__unit_tests.yml")  # they judge models, they do not make them
     ]
 
 
