@@ -1,4 +1,4 @@
-"""A brand to measure on: a year of the completejourney baskets as one CSV per business date. Nothing is kept.
+"""A brand to measure on: half a year of the completejourney baskets as one CSV per business date. Nothing is kept.
 
 What is measured belongs in `benchmarks.measures`.
 """
@@ -14,7 +14,7 @@ from orchestration.warehouse import scratch
 
 BRAND = "bench"
 SOURCE = "baskets"
-LAST_DAY = date(2017, 12, 31)
+FIRST_DAY, LAST_DAY = date(2017, 7, 1), date(2017, 12, 31)
 
 _BRAND_YML = """\
 brand: bench
@@ -23,13 +23,13 @@ label_en: Benchmark
 zone: America/New_York
 currency: USD
 clock: {as_of: latest_fact}
-calendar_start: 2017-01-01
+calendar_start: 2017-07-01
 calendar_end: 2017-12-31
 parameters:
   churn_horizon_days: 28
   churn_active_days: 28
-  training_cut_count: 7
-  training_cut_step_days: 30
+  training_cut_count: 5
+  training_cut_step_days: 28
   lifecycle_new_days: 28
   lifecycle_active_days: 28
   lifecycle_dormant_days: 84
@@ -88,7 +88,7 @@ def write_brand(root: Path) -> Settings:
     (brand_dir / "sources" / f"{SOURCE}.yml").write_text(_SOURCE_YML, encoding="utf-8")
     with scratch() as connection:
         connection.execute(_LINES.format(file=source))
-        days = connection.execute("select distinct day from lines order by day").fetchall()
+        days = connection.execute("select distinct day from lines where day >= ? order by day", [FIRST_DAY]).fetchall()
         for (day,) in days:
             target = folder / f"{day}.csv"
             rows = f"select * exclude (day) from lines where day = date '{day}' order by basket, line"
