@@ -6,8 +6,8 @@ import time
 
 import dagster as dg
 
-# What dagster-dbt says of its own housekeeping; our steps say the same in one line.
-_NOISE = ("A dbt subsetted execution", "Copying `", "Running dbt command", "Finished dbt command")
+# Which steps a failed one holds back: the report after the run says it once, in words.
+_NOISE = "Dependencies for step"
 _RED, _YELLOW, _PLAIN = "\033[31m", "\033[33m", "\033[0m"
 
 
@@ -23,7 +23,7 @@ class ProgressHandler(logging.Handler):
         if getattr(record, "dagster_event", None) is not None or meta.get("dagster_event") is not None:
             return
         text = meta.get("orig_message") or record.getMessage()
-        if record.levelno < logging.WARNING and text.startswith(_NOISE):
+        if text.startswith(_NOISE):
             return
         color = _RED if record.levelno >= logging.ERROR else _YELLOW if record.levelno >= logging.WARNING else ""
         if color and sys.stderr.isatty():

@@ -325,3 +325,21 @@ def test_removing_every_fact_from_a_cut_on_changes_none_of_its_features(clean: H
                 assert (one_way, other_way) == (0, 0), f"{model} at {cut} knows something of its future"
                 assert rows > 500
             connection.execute("rollback")
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a changed products file reaches dim_products, but not the order lines that were built with the old kind: "
+    "touched_orders knows only order files",
+)
+def test_changed_product_kind_reaches_the_orders(clean: Home, tmp_path: Path) -> None:
+    home = clean.copy(tmp_path / "root")
+    products = home.sources / small_brand.BRAND / "products.csv"
+    lines = products.read_text(encoding="utf-8").splitlines(keepends=True)
+    changed = [line.replace(",goods,", ",service,") if line.startswith("P0005,") else line for line in lines]
+    assert changed != lines
+    products.write_text("".join(changed), encoding="utf-8")
+    land_and_build(home.settings, "path:models/staging", "path:models/intermediate", "path:models/marts")
+    kinds = "select distinct product_kind from {table} where product_id like '%P0005'"
+    assert home.query(kinds.format(table="marts.dim_products"), build=True) == [("service",)]
+    assert home.query(kinds.format(table="marts.fct_order_lines"), build=True) == [("service",)]
