@@ -38,7 +38,7 @@ def _text_files(*folders: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file()
         and path.suffix in suffixes
-        and "target" not in path.parts
+        and "target" not in path.relative_to(folder).parts
         and not path.name.endswith("__unit_tests.yml")  # they judge models, they do not make them
     ]
 

@@ -67,8 +67,12 @@ def project_hash(project_dir: Path = PROJECT_DIR) -> str:
     return digest.hexdigest()
 
 
+class ParseError(RuntimeError):
+    """dbt cannot parse the project; str() is dbt's own message."""
+
+
 def ensure_manifest(project_dir: Path = PROJECT_DIR) -> Path:
-    """Parse the project if its text has changed since the manifest was made. Raises RuntimeError with dbt's message."""
+    """Parse the project if its text has changed since the manifest was made. Raises ParseError with dbt's message."""
     current = project_hash(project_dir)
     if MANIFEST.exists() and _STAMP.exists() and _STAMP.read_text() == current:
         return MANIFEST
@@ -79,7 +83,7 @@ def ensure_manifest(project_dir: Path = PROJECT_DIR) -> Path:
         check=False,
     )
     if result.returncode != 0:
-        raise RuntimeError(f"dbt cannot parse {project_dir}:\n{result.stdout}{result.stderr}")
+        raise ParseError(f"dbt cannot parse {project_dir}:\n{result.stdout}{result.stderr}")
     _STAMP.write_text(current)
     return MANIFEST
 

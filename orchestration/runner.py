@@ -58,12 +58,27 @@ def run_brand(
         console.print(
             f"[bold]{settings.brand}[/]: {_what_is_new(pending, manifest)}; building in {settings.brand_home}"
         )
+        broken = _parse_problem()
+        if broken:
+            console.print(broken, markup=False, highlight=False, soft_wrap=True)
+            return RUN_FAILED
         result, seconds = _execute(settings, brand, pending, as_of, full_refresh)
         if not result.success:
             report.failure(settings, result, _published(settings), console)
             return RUN_FAILED
         report.success(settings, result, seconds, time.monotonic() - started, console)
         return 0
+
+
+def _parse_problem() -> str | None:
+    """dbt's message when its project cannot be parsed: an engineer's slip is told before anything runs."""
+    from orchestration.dbt import ParseError, ensure_manifest
+
+    try:
+        ensure_manifest()
+    except ParseError as error:
+        return str(error)
+    return None
 
 
 def _published(settings: Settings) -> dict[str, Any] | None:

@@ -90,6 +90,12 @@ def _observed(result: dict[str, Any]) -> str:
     return "no detail"
 
 
+def _was_raised(exception_info: dict[str, Any]) -> bool:
+    """Whether an expectation could not be computed; Great Expectations nests this per metric, or not at all."""
+    nested = [value for value in exception_info.values() if isinstance(value, dict)]
+    return any(info.get("raised_exception") for info in (exception_info, *nested))
+
+
 def run_suite(suite: Suite, frame: pd.DataFrame) -> SuiteResult:
     """Judge `frame` (rows of the suite's query) by every expectation of the suite.
 
@@ -118,7 +124,7 @@ def run_suite(suite: Suite, frame: pd.DataFrame) -> SuiteResult:
         judged = batch.validate(
             cls(**expectation.arguments), result_format={"result_format": "BASIC", "partial_unexpected_count": 0}
         )
-        error = (judged.exception_info or {}).get("exception_message") if judged.exception_info else None
+        error = _was_raised(judged.exception_info or {})
         outcomes.append(
             Outcome(
                 suite=suite.name,

@@ -65,14 +65,23 @@ sides as (
     from landed_lines
     union all
     select
+        'staged_rows', 'Rows: landed lines - repeats of a key = staged lines', '行数：入湖行 - 重复键 = 清洗行',
+        (
+            select cast(count(distinct landed_lines.order_id || '-' || landed_lines.order_line_number) as decimal(38, 4))
+            from landed_lines
+        ),
+        cast(count(*) as decimal(38, 4))
+    from stg_order_lines
+    union all
+    select
         'mart_rows', 'Rows: staged lines = order lines + refunds', '行数：清洗行 = 订单行 + 退款行',
         (select cast(count(*) as decimal(38, 4)) from stg_order_lines),
         cast(count(*) + (select count(*) from fct_refunds) as decimal(38, 4))
     from fct_order_lines
     union all
     select
-        'mart_amount', 'Money: landed lines = order lines - refunds', '金额：入湖行 = 订单行 - 退款',
-        (select cast(coalesce(sum(landed_lines.line_amount), 0) as decimal(38, 4)) from landed_lines),
+        'mart_amount', 'Money: staged lines = order lines - refunds', '金额：清洗行 = 订单行 - 退款',
+        (select cast(coalesce(sum(stg_order_lines.line_amount), 0) as decimal(38, 4)) from stg_order_lines),
         cast(coalesce(sum(line_amount), 0) - (select coalesce(sum(fct_refunds.refund_amount), 0) from fct_refunds) as decimal(38, 4))
     from fct_order_lines
     union all

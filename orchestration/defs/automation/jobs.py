@@ -8,7 +8,7 @@ import dagster as dg
 
 from orchestration.brands import Brand
 from orchestration.landing import land as landing
-from orchestration.landing.errors import LandingError
+from orchestration.landing.errors import LakeError, LandingError
 from orchestration.resources import current_brand, current_settings
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -47,7 +47,7 @@ def automation() -> dg.Definitions:
     def source_files_arrived_build_sensor(context: dg.SensorEvaluationContext):
         try:
             files = landing.pending(current_settings(), brand)
-        except LandingError as error:
+        except (LandingError, LakeError) as error:
             return dg.SkipReason(str(error))
         if not files:
             return dg.SkipReason("no new source file")
