@@ -58,7 +58,9 @@ def run_brand(
         console.print(
             f"[bold]{settings.brand}[/]: {_what_is_new(pending, manifest)}; building in {settings.brand_home}"
         )
+        parsing = time.monotonic()
         broken = _parse_problem()
+        parsed = time.monotonic() - parsing
         if broken:
             console.print(broken, markup=False, highlight=False, soft_wrap=True)
             return RUN_FAILED
@@ -66,7 +68,7 @@ def run_brand(
         if not result.success:
             report.failure(settings, result, _published(settings), console)
             return RUN_FAILED
-        report.success(settings, result, seconds, time.monotonic() - started, console)
+        report.success(settings, result, parsed + seconds, time.monotonic() - started, console)
         return 0
 
 
