@@ -114,8 +114,10 @@ def test_the_lock_is_given_back_after_an_error(settings: Settings) -> None:
 
 
 def test_brands_do_not_lock_each_other(settings: Settings) -> None:
-    with brand_lock(settings), brand_lock(replace(settings, brand="other")):
-        pass
+    other = replace(settings, brand="other")
+    with brand_lock(settings) as mine, brand_lock(other) as theirs:
+        assert mine is not None and theirs is not None
+        assert settings.lock_file != other.lock_file
 
 
 def test_a_second_lock_in_one_process_is_refused(settings: Settings) -> None:
