@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.extract import extractions
 from benchmarks.lake import NoData, write_brand
 from benchmarks.measures import MEASURES, Measure
 
@@ -37,6 +38,12 @@ def main() -> int:
         for measure in MEASURES:
             told.print(f"{time.perf_counter() - started:6.1f}s  {measure.__name__}", highlight=False)
             table.add_row(*_cells(measure(settings)))
+        told.print(f"{time.perf_counter() - started:6.1f}s  extractions", highlight=False)
+        try:
+            for found in extractions(Path(folder)):
+                table.add_row(*_cells(found))
+        except RuntimeError as missing:  # no server, or one that does not start
+            console.print(f"skipped: extraction: {missing}")
     console.print(table)
     console.print(f"{time.perf_counter() - started:.0f} s in all, {os.cpu_count()} cores", highlight=False)
     return 0

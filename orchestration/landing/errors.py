@@ -9,3 +9,7 @@ class LandingError(RuntimeError):
 
 class LakeError(RuntimeError):
     """The lake itself is damaged."""
+
+
+class SourceUnavailable(LandingError):
+    """A database or an API did not answer as it should; it may do so later."""

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Any
 from orchestration.landing.errors import LakeError
 
 _CHUNK = 1 << 20
+REPLAY_MARK = "#replay-"
+_INSTANTS = ("loaded_at", "snapshot_at", "max_event_at")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,12 @@ class Lake:
 
 @dataclass(frozen=True)
 class Batch:
-    """One landed file of one entity: the manifest. rows_in = rows_landed + rows_quarantined."""
+    """One landed file of one entity: the manifest.
+
+    rows_in = rows_landed + rows_quarantined. The lake file holds rows_landed + rows_tombstoned + rows_carried rows; a
+    tombstone is the last known row of a key that a snapshot no longer has, a carried row stands in for one whose row is
+    in quarantine. A file read in mode compare also had rows_unchanged rows, which are in earlier batches.
+    """
 
     batch_id: str
     entity: str
@@ -72,12 +79,30 @@ class Batch:
     cleaning_rule_hits: dict[str, int] = field(default_factory=dict)
     quarantine_reasons: dict[str, int] = field(default_factory=dict)
     extra_columns: list[str] = field(default_factory=list)
+    # Not in manifests of the first version: they are read with these defaults.
+    mode: str = "incremental"
+    source_name: str = ""  # stem of the source's YAML
+    snapshot_at: datetime | None = None  # full and compare: the time that the snapshot shows
+    based_on: str | None = None  # full and compare: batch_id of the snapshot that it was compared with
+    rows_tombstoned: int = 0
+    rows_carried: int = 0
+    rows_unchanged: int = 0
+    columns: dict[str, str] = field(default_factory=dict)  # name → DuckDB type as read
+    drift: list[dict[str, str]] = field(default_factory=list)  # column, kind (new, missing, retyped), policy
+    max_event_at: datetime | None = None  # latest value of the entity's clock
+    replay_of: str | None = None  # batch_id whose quarantined rows these are; the rows landed then stay
+
+    @property
+    def base_file(self) -> str:
+        """The source file, without what marks a replay of some of its rows."""
+        return self.source_file.partition(REPLAY_MARK)[0]
 
     def to_json(self) -> str:
         body = asdict(self)
         day = self.source_business_date
         body["source_business_date"] = day.isoformat() if day else None
-        body["loaded_at"] = self.loaded_at.isoformat(timespec="microseconds")
+        for name in _INSTANTS:
+            body[name] = body[name].isoformat(timespec="microseconds") if body[name] else None
         return json.dumps(body, ensure_ascii=False)
 
     @classmethod
@@ -85,7 +110,8 @@ class Batch:
         body: dict[str, Any] = json.loads(text)
         day = body["source_business_date"]
         body["source_business_date"] = date.fromisoformat(day) if day else None
-        body["loaded_at"] = datetime.fromisoformat(body["loaded_at"])
+        for name in _INSTANTS:
+            body[name] = datetime.fromisoformat(body[name]) if body.get(name) else None
         return cls(**body)
 
 
@@ -113,6 +139,31 @@ def latest_batches(batches: Iterable[Batch]) -> dict[tuple[str, str, str], Batch
     return {(batch.entity, batch.source_system, batch.source_file): batch for batch in batches}
 
 
+class Ledger:
+    """The batches of a lake, by what is asked of them while landing; those landed meanwhile are added."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self.batches: list[Batch] = []
+        self._newest: dict[tuple[str, str, str], Batch] = {}
+        self._by_source: dict[tuple[str, str, str], list[Batch]] = {}
+        for batch in batches:
+            self.add(batch)
+
+    def add(self, batch: Batch) -> None:
+        """Add a batch that is newer than those of its file."""
+        self.batches.append(batch)
+        self._newest[batch.entity, batch.source_system, batch.source_file] = batch
+        self._by_source.setdefault((batch.entity, batch.source_system, batch.source_name), []).append(batch)
+
+    def newest(self, entity: str, source_system: str, source_file: str) -> Batch | None:
+        """The newest batch of a file."""
+        return self._newest.get((entity, source_system, source_file))
+
+    def of_source(self, entity: str, source_system: str, source_name: str) -> list[Batch]:
+        """The batches of a source, oldest first."""
+        return self._by_source.get((entity, source_system, source_name), [])
+
+
 def committed_files(lake: Lake, entity: str) -> list[Path]:
     """Landed Parquet files of `entity` that have a manifest: safe to read even while another load is under way."""
     folder = lake.raw_dir(entity)
@@ -138,20 +189,32 @@ def _sync(path: Path) -> None:
 
 
 def _move(source: Path, target: Path) -> None:
+    """Move a file to where it belongs, its content on disk before its name is."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _sync(source)
     source.replace(target)
-    _sync(target.parent)
 
 
-def commit(lake: Lake, batch: Batch, raw: Path, quarantine: Path | None) -> None:
-    """Move a batch's finished files from lake/.tmp into place; the manifest, moved last, makes it exist."""
-    if quarantine is not None:
-        _move(quarantine, lake.quarantine_file(batch.entity, batch.batch_id))
-    _move(raw, lake.raw_file(batch.entity, batch.batch_id))
-    manifest = lake.tmp / f"{batch.batch_id}.json"
-    manifest.write_text(batch.to_json(), encoding="utf-8")
-    _move(manifest, lake.manifest_file(batch.batch_id))
+def commit(lake: Lake, batches: Sequence[tuple[Batch, Path, Path | None]]) -> None:
+    """Move batches' finished files (data, quarantine) from lake/.tmp into place; a manifest, moved last, makes each exist.
+
+    Folders are written through once for all: no manifest is there before the names of all data files are.
+    """
+    folders = set()
+    for batch, raw, quarantine in batches:
+        if quarantine is not None:
+            _move(quarantine, lake.quarantine_file(batch.entity, batch.batch_id))
+            folders.add(lake.quarantine_dir(batch.entity))
+        _move(raw, lake.raw_file(batch.entity, batch.batch_id))
+        folders.add(lake.raw_dir(batch.entity))
+    for folder in sorted(folders):
+        _sync(folder)
+    for batch, _, _ in batches:
+        manifest = lake.tmp / f"{batch.batch_id}.json"
+        manifest.write_text(batch.to_json(), encoding="utf-8")
+        _move(manifest, lake.manifest_file(batch.batch_id))
+    if batches:
+        _sync(lake.batches)
 
 
 def recover(lake: Lake) -> list[Path]:

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestration.landing import batches
 from orchestration.landing import lake as lakes
-from orchestration.landing import land as land_module
 from orchestration.landing.contract import load_contract
 from orchestration.landing.errors import LakeError, LandingError
 from orchestration.landing.land import daily_entities, entities, pending
@@ -362,7 +362,7 @@ def test_killed_load_leaves_nothing_half_landed(tiny: Tiny, monkeypatch: pytest.
 
 def test_file_that_changes_while_it_is_read_is_not_landed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tiny.sales(GOOD)
-    read = land_module.read
+    read = batches.read
 
     def growing(*arguments: Any) -> Any:
         relation = read(*arguments)
@@ -370,7 +370,7 @@ def test_file_that_changes_while_it_is_read_is_not_landed(tiny: Tiny, monkeypatc
             stream.write(GOOD)
         return relation
 
-    monkeypatch.setattr(land_module, "read", growing)
+    monkeypatch.setattr(batches, "read", growing)
     refused(tiny, "changed while it was read")
 
 

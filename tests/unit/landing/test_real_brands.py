@@ -1,14 +1,16 @@
-"""The project's two brands on their real data: counts and money measured on the files themselves."""
+"""The project's brands on their real data: counts and money measured on the files themselves."""
 
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from orchestration.brands import load_brand
+from orchestration.landing.lake import Batch
 from orchestration.landing.land import entities, land, pending
 from orchestration.landing.mapping import check_sources
 from orchestration.settings import PROJECT_ROOT, load_settings
@@ -94,3 +96,99 @@ def test_complete_journey_lands_whole(tmp_path: Path) -> None:
             {"lake": str(settings.lake)},
         ).fetchone()
     assert matched == (2_102,)
+
+
+def landed(name: str, home: Path) -> dict[str, list[Batch]]:
+    """Batches of every entity of a brand of the shared data, by entity."""
+    settings = load_settings(name, {"TESSERA_HOME": str(home), "TESSERA_SOURCES": str(SHARED)})
+    brand = load_brand(settings)
+    check_sources(settings, brand)
+    batches = {entity: land(settings, brand, entity) for entity in entities(brand)}
+    assert pending(settings, brand) == []
+    for found in batches.values():
+        assert all(b.rows_in == b.rows_landed + b.rows_quarantined for b in found)
+        assert not any(b.rows_quarantined for b in found)
+    return batches
+
+
+def keys(settings_home: Path, name: str, entity: str, sql: str) -> tuple[object, ...] | None:
+    with scratch() as connection:
+        return connection.execute(sql, [f"{settings_home}/{name}/lake/raw/{entity}/*.parquet"]).fetchone()
+
+
+@pytest.mark.slow
+def test_taobao_lands_whole_with_its_traps_counted(tmp_path: Path) -> None:
+    if not (SHARED / "taobao_user_behavior").is_dir():
+        pytest.skip("taobao_user_behavior is not beside the project (../shared/data)")
+    (batch,) = landed("taobao", tmp_path)["events"]
+    assert batch.rows_landed == 59_514
+    # 579 of 1,203 purchases have no earlier view: history is cut off on the left.
+    assert batch.cleaning_rule_hits == {
+        "before_collection": 27,
+        "after_collection": 0,
+        "purchase_without_view": 579,
+        "event_repeated": 0,
+    }
+    found = keys(
+        tmp_path,
+        "taobao",
+        "events",
+        "select count(distinct member_key), count(*) filter (where event_name = 'purchase'), "
+        "cast(min(occurred_at at time zone 'Asia/Shanghai') as date), cast(max(occurred_at at time zone 'Asia/Shanghai') as date) "
+        "from read_parquet(?)",
+    )
+    assert found == (545, 1_203, date(2017, 9, 11), date(2017, 12, 3))
+
+
+@pytest.mark.slow
+def test_jdata_lands_whole_with_its_traps_counted(tmp_path: Path) -> None:
+    if not (SHARED / "jdata").is_dir():
+        pytest.skip("jdata is not beside the project (../shared/data)")
+    batches = landed("jdata", tmp_path)
+    events = sorted(batches["events"], key=lambda batch: batch.source_file)
+    assert [batch.rows_landed for batch in events] == [29_999] * 3
+    assert [batch.cleaning_rule_hits["event_repeated"] for batch in events] == [7_643, 7_541, 8_686]
+    assert [batch.cleaning_rule_hits["before_month_of_file"] for batch in events] == [29, 272, 85]
+    assert sum(batch.cleaning_rule_hits["module_missing"] for batch in events) == 37_818
+    assert [batch.cleaning_rule_hits["user_written_as_decimal"] for batch in events] == [29_999] * 3
+    (members,) = batches["members"]
+    assert members.rows_landed == 29_999
+    assert members.cleaning_rule_hits == {
+        "age_unknown": 2_839,
+        "sex_undisclosed": 14_785,
+        "registered_after_data_end": 9,
+    }
+    (products,) = batches["products"]
+    assert products.rows_landed == 24_187
+    band = keys(tmp_path, "jdata", "members", "select count(*) from read_parquet(?) where age_band = '26-35岁'")
+    assert band == (14_125,)
+    ids = keys(
+        tmp_path,
+        "jdata",
+        "events",
+        "select count(*) filter (where member_key like '%.%'), count(distinct event_key) from read_parquet(?)",
+    )
+    assert ids == (0, 66_127)
+
+
+@pytest.mark.slow
+def test_o2o_coupons_land_whole_with_their_traps_counted(tmp_path: Path) -> None:
+    if not (SHARED / "o2o_coupons").is_dir():
+        pytest.skip("o2o_coupons is not beside the project (../shared/data)")
+    batches = landed("o2o_coupons", tmp_path)
+    (receipts,) = batches["coupon_receipts"]
+    assert receipts.rows_landed == 113_640
+    assert receipts.cleaning_rule_hits == {
+        "distance_unknown": 12_064,
+        "discount_as_fraction": 2_566,
+        "discount_as_threshold": 111_074,
+        "receipt_repeated": 837,
+    }
+    found = keys(
+        tmp_path,
+        "o2o_coupons",
+        "coupon_receipts",
+        "select count(distinct receipt_key), count(*) filter (where discount_rate is null and discount_amount is null), "
+        "count(*) filter (where distance_band is null), min(discount_rate), max(discount_rate) from read_parquet(?)",
+    )
+    assert found == (112_803, 0, 12_064, Decimal("0.0500"), Decimal("0.5000"))
