@@ -11,9 +11,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from orchestration import warehouse
+from orchestration import reference_tables, tracking, warehouse
 from orchestration.brands import Brand
 from orchestration.landing.contract import load_contract
+from orchestration.landing.contract_tables import write_contract_tables
 from orchestration.settings import Settings
 
 SCORES = {
@@ -80,7 +81,64 @@ _BATCH_COLUMNS = {
     "rows_landed": "BIGINT",
     "rows_quarantined": "BIGINT",
     "cleaning_rule_hits": "MAP(VARCHAR, BIGINT)",
+    "mode": "VARCHAR",
+    "source_name": "VARCHAR",
+    "snapshot_at": "TIMESTAMPTZ",
+    "based_on": "VARCHAR",
+    "rows_tombstoned": "BIGINT",
+    "rows_carried": "BIGINT",
+    "rows_unchanged": "BIGINT",
+    "rows_not_of_entity": "BIGINT",
+    "columns": "MAP(VARCHAR, VARCHAR)",
+    "extra_columns": "VARCHAR[]",
+    "drift": "JSON",
+    "quarantine_reasons": "MAP(VARCHAR, BIGINT)",
+    "max_event_at": "TIMESTAMPTZ",
+    "replay_of": "VARCHAR",
 }
+# What a manifest of the first version, which lacks these, stands for.
+_BATCH_DEFAULTS = {
+    "mode": "'incremental'",
+    "source_name": "''",
+    "rows_tombstoned": "0",
+    "rows_carried": "0",
+    "rows_unchanged": "0",
+    "rows_not_of_entity": "0",
+    "columns": "map([]::varchar[], []::varchar[])",
+    "extra_columns": "[]",
+    "drift": "'[]'",
+    "quarantine_reasons": "map([]::varchar[], []::bigint[])",
+}
+
+
+# Batches whose rows count now; dbt's stg_load_batches says the same for any known_at. A file's newest batch counts, of a
+# source that delivers snapshots the newest of each; of whole snapshots (mode full) the newest one. Rows that were replayed
+# count until their file is landed again.
+_CURRENT_BATCHES = """
+    create or replace view raw.current_batches as
+    with ranked as (
+        select batch_id, entity, mode, replay_of, snapshot_at, loaded_at,
+            row_number() over (
+                partition by entity, source_system, source_file, snapshot_at order by loaded_at desc, batch_id desc
+            ) = 1 as is_newest,
+            first_value(snapshot_at is null) over (
+                partition by entity, source_system, source_file order by loaded_at desc, batch_id desc
+            ) as is_without_snapshot,
+            row_number() over (
+                partition by entity, source_system, source_name, mode
+                order by snapshot_at desc nulls last, source_file desc, loaded_at desc, batch_id desc
+            ) = 1 as is_newest_snapshot,
+            max(case when replay_of is null then loaded_at end) over (
+                partition by entity, source_system, split_part(source_file, '#replay-', 1)
+            ) as file_loaded_at
+        from raw.load_batches
+    )
+    select batch_id, entity from ranked
+    where is_newest
+        and (snapshot_at is null) = is_without_snapshot
+        and (mode <> 'full' or is_newest_snapshot)
+        and (replay_of is null or file_loaded_at is null or loaded_at > file_loaded_at)
+"""
 
 
 def _literal(path: Path) -> str:
@@ -97,28 +155,45 @@ def _empty_select(columns: dict[str, str]) -> str:
     return f"select {fields} where false"
 
 
-def create_raw_views(connection: duckdb.DuckDBPyConnection, lake: Path) -> None:
-    """One view per contract entity over the lake's Parquet files, and two over the batch manifests.
+def _view_type(type_: str) -> str:
+    """JSON is handed on as text: the other engine has no such type."""
+    return "VARCHAR" if type_ == "JSON" else type_
 
-    An entity without files becomes an empty view of the contract's columns, so that every model always compiles.
+
+def create_raw_views(connection: duckdb.DuckDBPyConnection, lake: Path) -> None:
+    """One view per contract entity over the lake's Parquet files, and four over the batch manifests.
+
+    An entity without files becomes an empty view of the contract's columns, so that every model always compiles; a
+    column that the files of an older contract lack is null in them.
     """
     connection.execute("create schema if not exists raw")
     for entity in load_contract().values():
         folder = lake / "raw" / entity.name
         columns = dict(entity.duckdb_columns())
         if any(folder.glob("*.parquet")):
-            fields = ", ".join(f'"{name}"' for name in columns)
-            body = f"select {fields} from read_parquet({_literal(folder / '*.parquet')}, union_by_name = true)"  # noqa: S608
+            fields = ", ".join(
+                'coalesce("is_deleted", false) as "is_deleted"' if name == "is_deleted" else f'"{name}"'
+                for name in columns
+            )
+            files = f"select * from read_parquet({_literal(folder / '*.parquet')}, union_by_name = true)"  # noqa: S608
+            body = f"select {fields} from ({_empty_select(columns)} union all by name {files})"  # noqa: S608
         else:
             body = _empty_select(columns)
         connection.execute(f'create or replace view raw."{entity.name}" as {body}')
     manifests = lake / "batches"
     if any(manifests.glob("*.json")):
         spec = "{" + ", ".join(f"{name}: '{type_}'" for name, type_ in _BATCH_COLUMNS.items()) + "}"
-        batches = f"select * from read_json({_literal(manifests / '*.json')}, columns = {spec})"  # noqa: S608
+        fields = ", ".join(
+            f'cast(coalesce("{name}", {_BATCH_DEFAULTS[name]}) as {_view_type(type_)}) as "{name}"'
+            if name in _BATCH_DEFAULTS
+            else f'"{name}"'
+            for name, type_ in _BATCH_COLUMNS.items()
+        )
+        batches = f"select {fields} from read_json({_literal(manifests / '*.json')}, columns = {spec})"  # noqa: S608
     else:
-        batches = _empty_select(_BATCH_COLUMNS)
+        batches = _empty_select({name: _view_type(type_) for name, type_ in _BATCH_COLUMNS.items()})
     connection.execute(f"create or replace view raw.load_batches as {batches}")
+    connection.execute(_CURRENT_BATCHES)
     connection.execute(
         """
         create or replace view raw.cleaning_rule_hits as
@@ -129,6 +204,17 @@ def create_raw_views(connection: duckdb.DuckDBPyConnection, lake: Path) -> None:
             rules.label_zh, rules.label_en
         from hits
         left join config.cleaning_rules as rules on rules.rule_code = hits.hit.key and rules.entity = hits.entity
+        """
+    )
+    connection.execute(
+        """
+        create or replace view raw.quarantine_reasons as
+        with reasons as (
+            select batch_id, entity, unnest(map_entries(quarantine_reasons)) as counted from raw.load_batches
+        )
+        select batch_id, entity, split_part(counted.key, ':', 1) as field, counted.key as reason,
+            counted.value as row_count
+        from reasons
         """
     )
 
@@ -186,8 +272,11 @@ def prepare(settings: Settings, brand: Brand) -> None:
     """Make the build file ready for dbt: configuration, raw views, Python's tables. Repeating it changes nothing."""
     with warehouse.writer(settings.build_file) as connection:
         write_config(connection, brand)
+        write_contract_tables(connection, brand)
+        tracking.write_tracking_config(connection, brand)
         create_raw_views(connection, settings.lake)
         create_python_tables(connection)
+        reference_tables.create_tables(connection)
 
 
 def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame, key: tuple[str, ...]) -> None:

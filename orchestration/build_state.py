@@ -12,12 +12,22 @@ from importlib import metadata
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from orchestration import warehouse
+from orchestration import reference, warehouse
 from orchestration.brands import Brand
 from orchestration.settings import Settings
 
 # Their results are in the published tables, so another version of them is another input.
-_LIBRARIES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "pandas", "numpy", "scikit-learn", "great-expectations")
+_LIBRARIES = (
+    "dagster",
+    "dbt-core",
+    "dbt-duckdb",
+    "duckdb",
+    "pandas",
+    "numpy",
+    "scikit-learn",
+    "great-expectations",
+    *reference.LIBRARIES,
+)
 
 
 def hash_files(files: Iterable[Path], root: Path) -> str:
@@ -46,8 +56,8 @@ def _text_files(*folders: Path) -> list[Path]:
 def _incremental_inputs(settings: Settings) -> str:
     """Hash of what incremental models are computed with: a change makes their old rows wrong."""
     dbt = settings.dbt_project_dir
-    folders = [dbt / "models" / name for name in ("staging", "intermediate", "marts", "metrics")]
-    folders += [dbt / "macros" / name for name in ("brand", "cross_db", "incremental", "schema")]
+    folders = [dbt / "models" / name for name in ("staging", "reference", "intermediate", "marts", "metrics")]
+    folders += [dbt / "macros" / name for name in ("brand", "cross_db", "incremental", "schema", "staging")]
     code = hash_files(_text_files(*folders), settings.project_root)
     return hashlib.sha256(
         f"{code}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()

@@ -1,6 +1,7 @@
 """The `tessera` command: arguments in, one call, an exit code and a clear message out.
 
-No work is done here. What a command does belongs in the module it calls, how results look in `orchestration.console`.
+No work is done here. Groups of commands are in `orchestration.commands`; what a command does belongs in the module it
+calls, how results look in `orchestration.console`.
 Heavy modules are imported inside the commands that need them: `--help` and `check` answer at once.
 """
 
@@ -8,34 +9,26 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
-from orchestration.locking import RunLocked, brand_lock, read_holder
-from orchestration.settings import DEFAULT_BRAND, PROJECT_ROOT, Settings, SettingsError, available_brands, load_settings
+from orchestration.commands import coverage, quarantine, sources
+from orchestration.commands.common import EPILOG, FAILED, USAGE, BrandOption, Format, FormatOption, exit_codes, fail
+from orchestration.locking import brand_lock, read_holder
+from orchestration.settings import PROJECT_ROOT, Settings, available_brands, load_settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-OK, FAILED, USAGE, LOCKED = 0, 1, 2, 3
 TABLE_LIMIT = 100  # rows a table shows unless --limit says otherwise
 _FETCH_ROWS = 10_000
-
-EPILOG = (
-    "Exit codes: **0** done · **1** the run failed, a gate closed or the query has an error · "
-    "**2** usage or configuration error · **3** another run holds the brand's lock."
-)
 
 app = typer.Typer(
     name="tessera",
@@ -47,67 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Format(StrEnum):
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
-BrandOption = Annotated[
-    str | None,
-    typer.Option(
-        "--brand", "-b", metavar="BRAND", help=f"Folder under brands/. Default: TESSERA_BRAND, else {DEFAULT_BRAND}."
-    ),
-]
-
-
-# ---- messages and exit codes -------------------------------------------------------------------------------------
-
-
-def _fail(message: object, code: int) -> typer.Exit:
-    """Say what went wrong on stderr; to be raised. Soft-wrapped, so that a path can be copied whole."""
-    stderr = Console(stderr=True, highlight=False)
-    stderr.print(Text.assemble(("error: ", "bold red"), str(message)), soft_wrap=True)
-    return typer.Exit(code)
-
-
-@contextmanager
-def _exit_codes(expected: Mapping[type[Exception], int] | None = None) -> Iterator[None]:
-    """Turn exceptions into one message and an exit code.
-
-    An exception nobody foresaw is told by type and place only: its text may quote a member's data.
-    """
-    codes = {SettingsError: USAGE, RunLocked: LOCKED} | dict(expected or {})
-    try:
-        yield
-    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
-        raise
-    except Exception as error:
-        for kind, code in codes.items():
-            if isinstance(error, kind):
-                raise _fail(error, code) from error
-        if isinstance(error, OSError):
-            raise _fail(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", FAILED) from error
-        if _debug():
-            traceback.print_exc()
-        frame = next(
-            (f for f in reversed(traceback.extract_tb(error.__traceback__)) if str(PROJECT_ROOT) in f.filename), None
-        )
-        place = f" at {Path(frame.filename).name}:{frame.lineno}" if frame else ""
-        raise _fail(
-            f"unexpected {type(error).__name__}{place}; this is a defect of tessera. "
-            "`tessera --debug …` shows the whole traceback (it may quote data)",
-            FAILED,
-        ) from error
-
-
-def _debug() -> bool:
-    import click
-
-    context = click.get_current_context(silent=True)
-    return bool(context and context.find_root().params.get("debug"))
 
 
 def _show_version(wanted: bool) -> None:
@@ -152,7 +84,7 @@ def run(
 
     Exits 0 only if everything is published. When a gate closes, what was published before stays current.
     """
-    with _exit_codes():
+    with exit_codes():
         settings = load_settings(brand)
         from orchestration.brands import BrandConfigError
         from orchestration.landing.errors import LakeError, LandingError
@@ -161,7 +93,7 @@ def run(
 
         codes: dict[type[Exception], int] = {BrandConfigError: USAGE}
         codes |= dict.fromkeys((LandingError, LakeError, PublishError), FAILED)
-        with _exit_codes(codes):
+        with exit_codes(codes):
             code = run_brand(
                 settings,
                 as_of=as_of.date() if as_of else None,
@@ -175,12 +107,12 @@ def run(
 @app.command(epilog=EPILOG)
 def check(brand: BrandOption = None) -> None:
     """Validate a brand's configuration and that its sources can be read; changes nothing."""
-    with _exit_codes():
+    with exit_codes():
         settings = load_settings(brand)
         from orchestration.brands import BrandConfigError, load_brand
         from orchestration.landing.errors import LandingError
 
-        with _exit_codes({BrandConfigError: USAGE, LandingError: USAGE}):
+        with exit_codes({BrandConfigError: USAGE, LandingError: USAGE}):
             loaded = load_brand(settings)
             # Reading files needs the engine: a broken YAML is told before it is loaded.
             from orchestration.landing.mapping import check_sources
@@ -192,7 +124,7 @@ def check(brand: BrandOption = None) -> None:
 @app.command(epilog=EPILOG)
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="A query; - reads it from standard input.")],
-    output: Annotated[Format, typer.Option("--format", "-f", help="How to print the result.")] = Format.table,
+    output: FormatOption = Format.table,
     brand: BrandOption = None,
     limit: Annotated[
         int | None,
@@ -212,10 +144,10 @@ def query(
 
     Example: `tessera query "select business_date, count(*) from marts.fct_orders group by all" -f csv`
     """
-    with _exit_codes():
+    with exit_codes():
         settings = load_settings(brand)
         if not settings.published_file.exists():
-            raise _fail(
+            raise fail(
                 f"nothing is published for {settings.brand}: there is no {settings.published_file}. "
                 f"Run `tessera run --brand {settings.brand}` first",
                 USAGE,
@@ -224,7 +156,7 @@ def query(
         from orchestration import warehouse
 
         expected = {warehouse.StatementRefused: USAGE, warehouse.EngineError: FAILED}
-        with _exit_codes(expected), warehouse.sealed_reader(settings.published_file) as connection:
+        with exit_codes(expected), warehouse.sealed_reader(settings.published_file) as connection:
             for statement in warehouse.read_statements(connection, text):
                 connection.execute(statement)
             _print_result(connection, output, limit)
@@ -259,12 +191,12 @@ def status(
 
     Exits 0 also when nothing is published yet ("published": null in JSON).
     """
-    with _exit_codes():
+    with exit_codes():
         settings = load_settings(brand)
         from orchestration import console
         from orchestration.publishing import PublishError
 
-        with _exit_codes({PublishError: FAILED}):
+        with exit_codes({PublishError: FAILED}):
             document = _status(settings)
         if as_json:
             typer.echo(console.to_json(document))
@@ -326,11 +258,11 @@ def rollback(
     ] = None,
 ) -> None:
     """Make an earlier published version current again; readers notice nothing but the data."""
-    with _exit_codes():
+    with exit_codes():
         settings = load_settings(brand)
         from orchestration import publishing
 
-        with _exit_codes({publishing.PublishError: FAILED}), brand_lock(settings):
+        with exit_codes({publishing.PublishError: FAILED}), brand_lock(settings):
             manifest = publishing.rollback(settings, to)
     typer.echo(f"{settings.brand}: version {manifest['version']} (as of {manifest['as_of_date']}) is current")
 
@@ -341,12 +273,12 @@ def ui(
     port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
 ) -> None:
     """Open Dagster for a brand on http://127.0.0.1: assets, checks, runs, schedule and sensor."""
-    with _exit_codes():
+    with exit_codes():
         settings = load_settings(brand)
         from orchestration.brands import BrandConfigError
         from orchestration.runner import open_ui
 
-        with _exit_codes({BrandConfigError: USAGE}):
+        with exit_codes({BrandConfigError: USAGE}):
             typer.echo(f"{settings.brand}: http://127.0.0.1:{port}  (Ctrl+C ends it)")
             open_ui(settings, port)
 
@@ -354,19 +286,24 @@ def ui(
 @app.command(epilog=EPILOG)
 def brands() -> None:
     """List the brands that have a configuration, and what is published of each."""
-    with _exit_codes():
+    with exit_codes():
         folder = Path(os.environ.get("TESSERA_BRANDS") or PROJECT_ROOT / "brands").expanduser().resolve()
         names = available_brands(folder)
         if not names:
-            raise _fail(f"no brand has a brand.yml in {folder}; to add one, see docs/add-a-brand.md", USAGE)
+            raise fail(f"no brand has a brand.yml in {folder}; to add one, see docs/add-a-brand.md", USAGE)
         settings = load_settings(names[0])
         from orchestration.publishing import PublishError, read_manifest
 
         for name in names:
-            with _exit_codes({PublishError: FAILED}):
+            with exit_codes({PublishError: FAILED}):
                 manifest = read_manifest(replace(settings, brand=name))
             state = f"version {manifest['version']}, as of {manifest['as_of_date']}" if manifest else "not published"
             typer.echo(f"{name:<24} {state}")
+
+
+app.command(epilog=EPILOG)(coverage.coverage)
+app.add_typer(sources.app)
+app.add_typer(quarantine.app)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How results look: query results as table, CSV or JSON, and the status page.
+"""How results look: query results as table, CSV or JSON, the status page, and what is said of a proposed source.
 
 Pure rendering: values in, text out. Getting the values belongs in `orchestration.cli` and below.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
 from rich import box
@@ -19,6 +19,9 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from orchestration.landing.propose.proposal import Proposal
 
 Row = Sequence[Any]
 
@@ -119,7 +122,10 @@ def result_console(stream: TextIO) -> Console:
 
 
 def print_table(console: Console, names: Sequence[str], rows: Sequence[Row]) -> None:
-    """A table; one block a row when it would not fit the screen. Numbers are right-aligned, NULL is told from ''."""
+    """A table; one block a row when it would not fit the screen. Numbers are right-aligned, NULL is told from ''.
+
+    A name may have two lines, such as 行数 above row_count.
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for position, name in enumerate(names):
         table.add_column(Text(name), justify="right" if _is_numeric(rows, position) else "left", overflow="fold")
@@ -130,7 +136,7 @@ def print_table(console: Console, names: Sequence[str], rows: Sequence[Row]) -> 
             console.rule(f"row {number}", align="left", style="dim")
             block = Table.grid(padding=(0, 2))
             for name, value in zip(names, row, strict=True):
-                block.add_row(Text(name, style="bold"), _cell(value))
+                block.add_row(Text(name.replace("\n", " "), style="bold"), _cell(value))
             console.print(block)
     else:
         console.print(table)
@@ -204,3 +210,59 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
         kept.add_row(Text(item["version"]), Text(item["as_of_date"]), size_text(item["size_bytes"]), mark)
     console.print()
     console.print(kept)
+
+
+# ---- proposals ---------------------------------------------------------------------------------------------------
+
+
+def print_proposal(console: Console, path: str, proposal: Proposal, *, is_written: bool) -> None:
+    """What `tessera source add` says beside the file: what is found, what is missing, what became of the sample."""
+    guess, trial, brand = proposal.guess, proposal.trial, proposal.draft.brand
+    required = [field for field in guess.entity.fields if field.required]
+    found = len(required) - len(guess.missing)
+
+    def say(text: str, style: str = "") -> None:
+        console.print(Text(text, style=style), soft_wrap=True)
+
+    say(f"{'wrote' if is_written else 'would write'} {path}", "bold")
+    say(
+        f"  {guess.entity.name} ({guess.entity.label.zh}), {found} of {len(required)} required fields and "
+        f"{len(guess.guesses) - found} others, from {proposal.draft.origin}"
+    )
+    if guess.unused:
+        say(f"  {len(guess.unused)} column(s) without a field: {_names(shape.name for shape in guess.unused)}")
+    if guess.ignored:
+        say(f"  {len(guess.ignored)} column(s) dropped: {_names(shape.name for shape in guess.ignored)}")
+    if proposal.missing:
+        say(f"still missing, required: {', '.join(proposal.missing)}", "yellow")
+    for problem in proposal.problems:
+        say(f"to correct: {problem}", "yellow")
+    _print_trial(console, say, proposal)
+    todo = "fill in what is missing, " if proposal.missing or proposal.problems else "read every guess, "
+    if is_written:
+        say(
+            f"next: {todo}then `tessera check --brand {brand}`"
+            + ("" if trial.problem else f" and `tessera run --brand {brand}`")
+        )
+
+
+def _print_trial(console: Console, say: Callable[[str], None], proposal: Proposal) -> None:
+    trial = proposal.trial
+    if trial.problem:
+        say(f"trial: {trial.problem}")
+        return
+    without = ", leaving aside what is missing" if proposal.missing else ""
+    say(f"trial: of {trial.rows:,} rows {trial.landed:,} would land, {trial.quarantined:,} be quarantined{without}")
+    if trial.reasons:
+        first = {
+            sample.reason: (sample.source_row_number, ", ".join(f"{k}={v}" for k, v in sample.values.items()))
+            for sample in trial.samples
+        }
+        rows = [(reason, count, *first.get(reason, (None, None))) for reason, count in trial.reasons.items()]
+        print_table(console, ["reason", "rows", "first line", "its value by shape"], rows)
+
+
+def _names(names: Iterable[str], shown: int = 12) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
+    return ", ".join(listed[:shown]) + more

@@ -30,12 +30,13 @@ _STAMP = PROJECT_DIR / "target" / "manifest.stamp"
 
 # One dbt invocation per group: as few as the gates between them allow, because each costs seconds of start-up.
 SCORES_STAGED = "stg_churn_scores stg_propensity_scores"
-WAREHOUSE_SELECT = "path:models/staging path:models/intermediate path:models/marts"
+WAREHOUSE_SELECT = "path:models/staging path:models/reference path:models/intermediate path:models/marts"
 FEATURES_SELECT = "path:models/features"
 ACTIVATION_SELECT = f"{SCORES_STAGED} path:models/tags path:models/segments path:models/metrics path:models/ops"
 
 STAGE_OF_FOLDER = {
     "staging": "stage",
+    "reference": "model",
     "intermediate": "identify",
     "marts": "model",
     "features": "describe",

@@ -33,7 +33,7 @@ from orchestration.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_SCHEMAS = ("marts", "tags", "segments", "ml", "metrics", "ops")
+DEFAULT_SCHEMAS = ("reference", "marts", "tags", "segments", "ml", "metrics", "ops")
 DEFAULT_KEEP_VERSIONS = 5
 REQUIRED_EXTRA = ("as_of_date", "known_at", "input_fingerprint")
 SUMMARY_KEYS = ("passed", "failed", "warned")

@@ -5,6 +5,7 @@ Only rendering: the run itself belongs in `orchestration.runner`, other commands
 
 from typing import Any
 
+import duckdb
 from rich.console import Console
 from rich.table import Table
 
@@ -33,13 +34,27 @@ SCHEMAS_OF_STEP = {
     "activation_models": ("tags.", "segments.", "metrics.", "ops."),
     "ops__publication": ("",),
 }
-EXAMPLE = (
+# The first that has an answer is shown: a brand without orders has no RFM, and one without behaviour no events.
+EXAMPLES = (
     "select label_zh, label_en, count(*) as members, round(avg(spend_amount), 2) as mean_spend "
-    "from segments.seg_rfm group by all order by members desc"
+    "from segments.seg_rfm group by all order by members desc",
+    "select event_name, count(*) as events, count(distinct member_id) as members "
+    "from marts.fct_events group by all order by events desc",
+    "select entity, label_zh, label_en, row_count from ops.entity_coverage where is_present order by row_count desc",
 )
+_SHOWN = 4
 _BATCHES = """
     select coalesce(sum(rows_in), 0), coalesce(sum(rows_landed), 0), coalesce(sum(rows_quarantined), 0)
     from ops.load_batches where is_current
+"""
+# What most of the product lives on comes first: of a brand that has little, that is what to hear of.
+_ABSENT = """
+    select entity, enables_en from ops.entity_coverage where not is_present
+    order by list_position(['order_lines', 'events', 'members', 'products', 'touches', 'coupon_redemptions'], entity) nulls last, entity
+"""
+_QUARANTINED = """
+    select entity, reason, sum(row_count) as row_count from ops.quarantine_reasons where is_current
+    group by entity, reason order by row_count desc, entity, reason
 """
 _GATES = """
     select gate, count(*) filter (where is_passed), count(*) from ops.gate_results
@@ -104,10 +119,14 @@ def success(settings: Settings, result, load_seconds: float, total_seconds: floa
         batches = connection.execute(_BATCHES).fetchone() or (0, 0, 0)
         gates = connection.execute(_GATES, [manifest.get("run_id")]).fetchall()
         models = connection.execute(_MODELS).fetchall()
-        example = connection.execute(EXAMPLE).fetchmany(3)
+        absent = connection.execute(_ABSENT).fetchall()
+        reasons = connection.execute(_QUARANTINED).fetchall()
+        example, rows = _example(connection)
     console.print()
     console.print(_stage_table(settings, manifest, batches, step_seconds(result), load_seconds, total_seconds))
     _plain(console, "Gates: " + ", ".join(f"{gate} {passed}/{count}" for gate, passed, count in gates))
+    for line in (*said_of_absence(absent), *said_of_quarantine(batches[2], reasons)):
+        _plain(console, line)
     for name, candidate, auc, brier, ece, lift, population, verdict in models:
         if candidate == "none":
             _plain(console, f"Model {name}: {verdict}")
@@ -118,10 +137,38 @@ def success(settings: Settings, result, load_seconds: float, total_seconds: floa
                 f"judged on {population:,} members of a later period",
             )
     _plain(console, f"\nPublished file: {settings.published_file}")
-    _plain(console, f'Try:  tessera query --brand {settings.brand} "{EXAMPLE}"')
-    for row in example:
+    _plain(console, f'Try:  tessera query --brand {settings.brand} "{example}"')
+    for row in rows:
         _plain(console, "      " + " | ".join(str(value) for value in row))
     _plain(console, f"UI:   make ui BRAND={settings.brand}   (http://127.0.0.1:3000)")
+
+
+def _example(connection: duckdb.DuckDBPyConnection) -> tuple[str, list[tuple[Any, ...]]]:
+    """A query that has an answer for this brand, and the first rows of it."""
+    rows: list[tuple[Any, ...]] = []
+    for query in EXAMPLES:
+        rows = connection.execute(query).fetchmany(3)
+        if rows:
+            return query, rows
+    return EXAMPLES[-1], rows
+
+
+def said_of_absence(absent: list[tuple[str, str]]) -> list[str]:
+    """One line on what the brand lacks and what it does without, from (entity, what it enables); none when it has all."""
+    if not absent:
+        return []
+    named = "; ".join(f"{entity} → {enables}" for entity, enables in absent[:_SHOWN])
+    more = f"; and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+    return [f"Without: {named}{more} (all in ops.entity_coverage)"]
+
+
+def said_of_quarantine(rows: int, reasons: list[tuple[str, str, int]]) -> list[str]:
+    """One line on what was set aside and why, from (entity, reason, rows with it); none when nothing was."""
+    if not rows:
+        return []
+    named = ", ".join(f"{entity} {reason} {count:,}" for entity, reason, count in reasons[:_SHOWN])
+    more = f", and {len(reasons) - _SHOWN} reasons more" if len(reasons) > _SHOWN else ""
+    return [f"Quarantined: {rows:,} rows: {named}{more} (all in ops.quarantine_reasons)"]
 
 
 def _stage_table(

@@ -11,7 +11,7 @@ from functools import lru_cache
 import dagster as dg
 import pandas as pd
 
-from orchestration import build_file, warehouse
+from orchestration import build_file, simulated, warehouse
 from orchestration.brands import Brand, load_brand
 from orchestration.landing.lake import Lake, recover
 from orchestration.locking import brand_lock
@@ -34,6 +34,7 @@ class BrandRun(dg.ConfigurableResource):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["BrandRun"]:
         with brand_lock(self.settings):
+            simulated.ensure_sources(self.settings, self.brand, context.log.info if context.log else lambda _: None)
             yield self
 
     @property
@@ -56,8 +57,9 @@ class BrandRun(dg.ConfigurableResource):
         if isinstance(day, pd.Timestamp):
             return day.date()
         raise LookupError(
-            f"brand {self.settings.brand} has no as_of_date: no order line has landed. "
-            "Check its sources with `tessera check` and its batches in ops.load_batches."
+            f"brand {self.settings.brand} has no as_of_date: nothing that happened within its calendar has landed. "
+            "Check its sources with `tessera check`, calendar_start and calendar_end in brand.yml, and its batches in "
+            "ops.load_batches."
         )
 
     def prepare_build_file(self) -> None:

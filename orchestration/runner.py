@@ -8,15 +8,17 @@ import os
 import shutil
 import sys
 import time
+import uuid
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from orchestration import build_state, publishing, report
+from orchestration import build_state, publishing, report, simulated
 from orchestration.brands import Brand, load_brand
 from orchestration.landing import land as landing
+from orchestration.landing.extract.run import extract_once
 from orchestration.landing.mapping import check_mappings
 from orchestration.locking import brand_lock
 from orchestration.settings import Settings
@@ -44,6 +46,9 @@ def run_brand(
         as_of = date.fromisoformat(os.environ["TESSERA_AS_OF_DATE"])
     with brand_lock(settings, lend=True):
         manifest = _published(settings)
+        simulated.ensure_sources(settings, brand, console.print)
+        run_id = str(uuid.uuid4())
+        extract_once(settings, brand, run_id, log=lambda line: console.print(line, markup=False, highlight=False))
         pending = landing.pending(settings, brand)
         fingerprint = build_state.input_fingerprint(settings, brand, as_of_date=as_of.isoformat() if as_of else "")
         if not (force or full_refresh or pending) and manifest and manifest.get("input_fingerprint") == fingerprint:
@@ -64,7 +69,7 @@ def run_brand(
         if broken:
             console.print(broken, markup=False, highlight=False, soft_wrap=True)
             return RUN_FAILED
-        result, seconds = _execute(settings, brand, pending, as_of, full_refresh)
+        result, seconds = _execute(settings, brand, pending, run_id, as_of, full_refresh)
         if not result.success:
             report.failure(settings, result, _published(settings), console)
             return RUN_FAILED
@@ -117,11 +122,17 @@ def prepare_environment(settings: Settings) -> None:
         DAGSTER_DISABLE_TELEMETRY="1",
         GX_ANALYTICS_ENABLED="false",
         DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+        RUNTIME__DLTHUB_TELEMETRY="false",
     )
 
 
 def _execute(
-    settings: Settings, brand: Brand, pending: list[landing.PendingFile], as_of: date | None, full_refresh: bool
+    settings: Settings,
+    brand: Brand,
+    pending: list[landing.PendingFile],
+    run_id: str,
+    as_of: date | None,
+    full_refresh: bool,
 ):
     """Run the job in this process. Returns (result, seconds it took to load the definitions)."""
     prepare_environment(settings)
@@ -139,6 +150,7 @@ def _execute(
     with dagster_instance(settings) as instance:
         result = job.execute_in_process(
             instance=instance,
+            run_id=run_id,  # by which the raw assets know that databases and APIs have been read for this run
             tags=range_tags(brand, pending),
             run_config={"resources": {"run_options": {"config": options}}, "loggers": {"terminal": {}}},
             raise_on_error=False,

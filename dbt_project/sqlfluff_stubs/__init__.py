@@ -119,3 +119,81 @@ def tag_expressions(family: Any) -> str:
 
 def tag_columns(family: Any, relation: str) -> str:
     return "".join(f"\n        {relation}.{tag.code}," for tag in compile_tags(family))
+
+
+# ---- staging: each step of standardising is a macro that becomes a call
+
+
+def newest_versions(entity: str, key: list[str], is_large: bool = False) -> str:
+    return "select * from raw.landed"
+
+
+def newest_first(rows: str) -> str:
+    return f"order by {rows}.changed_at desc nulls last"
+
+
+def is_in_window(business_date: str) -> str:
+    return f"{business_date} = current_date"
+
+
+def is_deleted_flag() -> str:
+    return "coalesce(is_deleted, false) as is_deleted"
+
+
+def deleted_at() -> str:
+    return "changed_at as deleted_at"
+
+
+def composite_id(parts: list[str]) -> str:
+    return f"md5({parts[0]})"
+
+
+def identifier_hash(standard_type: str, standard_value: str) -> str:
+    return f"sha256({standard_value})"
+
+
+def standardising_rules_relation() -> str:
+    return "(select 'missing' as rule_code, 'missing' as outcome, '' as label_zh, '' as label_en)"
+
+
+def province_words() -> str:
+    return "(select '11' as region_word, '110000' as province_code, '北京市' as province_name)"
+
+
+anonymous_id = _expression("anonymous_id")
+instant_microseconds = _expression("instant_microseconds")
+is_bot = _expression("is_bot")
+phone_text = _expression("phone_text")
+phone_rule = _expression("phone_rule")
+standard_phone = _expression("standard_phone")
+email_text = _expression("email_text")
+email_rule = _expression("email_rule")
+standard_email = _expression("standard_email")
+word_text = _expression("word_text")
+gender_rule = _expression("gender_rule")
+standard_gender = _expression("standard_gender")
+birthday_text = _expression("birthday_text")
+birthday_iso = _expression("birthday_iso")
+birthday_rule = _expression("birthday_rule")
+standard_birthday = _expression("standard_birthday")
+account_flag = _expression("account_flag")
+account_rule = _expression("account_rule")
+region_text = _expression("region_text")
+region_rule = _expression("region_rule")
+region_word = _expression("region_word")
+identifier_text = _expression("identifier_text")
+identifier_rule = _expression("identifier_rule")
+standard_identifier = _expression("standard_identifier")
+standard_identifier_type = _expression("standard_identifier_type")
+
+
+def planned_property_names() -> list[SimpleNamespace]:
+    return [SimpleNamespace(name="scene", is_contract_field=False)]
+
+
+def event_property(item: object) -> str:
+    return "properties"
+
+
+def brand_tracking_window_days() -> int:
+    return 90

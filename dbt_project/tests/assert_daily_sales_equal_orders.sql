@@ -17,7 +17,7 @@ orders as (
 refunds as (
 
     select * from {{ ref('fct_refunds') }}
-    where product_kind <> 'service'
+    where product_kind <> 'service' and is_counted
 
 ),
 

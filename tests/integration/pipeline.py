@@ -298,7 +298,8 @@ def _traces_in_tables(file: Path) -> list[str]:
         assert columns
         for schema, table, column in columns:
             (hits,) = connection.execute(
-                f'select count(*) from "{schema}"."{table}" where regexp_matches("{column}", $1)', [pattern]
+                f'select count(*) from "{schema}"."{table}" where regexp_matches(cast("{column}" as varchar), $1)',
+                [pattern],
             ).fetchone() or (0,)
             if hits:
                 traces.append(f"{file.name}: {schema}.{table}.{column}: {hits} rows")

@@ -402,6 +402,7 @@ SOURCES_YML: dict[str, dict] = {
             "member_key": "member_no",
             "campaign_code": "campaign_no",
             "channel": "channel",
+            "message_key": "'list'",  # a member is on a campaign's list once
             "touch_type": "status",
             "touched_at": "sent_at",
         }

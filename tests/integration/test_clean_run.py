@@ -18,7 +18,7 @@ def test_run_publishes_every_schema(clean_run: tuple[Home, Outcome]) -> None:
     assert str(home.published) in outcome.out
     assert "Try:" in outcome.out
     found = {schema for (schema,) in home.query("select distinct schema_name from duckdb_tables()")}
-    assert found == {"marts", "tags", "segments", "ml", "metrics", "ops"}
+    assert found == {"reference", "marts", "tags", "segments", "ml", "metrics", "ops"}
     assert home.value("select as_of_date from ops.publication") == small_brand.LAST_DAY + timedelta(days=1)
     manifest = home.manifest
     counts = {

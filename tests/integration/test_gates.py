@@ -92,16 +92,16 @@ def test_file_of_mostly_bad_rows_is_refused(tomorrow: Home, untouched: Untouched
     assert len(manifests) >= batches and not any(f"{NEXT_DAY}.csv" in text for text in manifests)
 
 
-def test_lines_of_the_future_close_gate_raw(tomorrow: Home, untouched: Untouched) -> None:
-    def in_2099(frame: pd.DataFrame) -> pd.DataFrame:
-        later = frame["ordered_at_utc"].str.replace("2024", "2099", n=1)
-        return frame.assign(ordered_at_utc=frame["ordered_at_utc"].where(frame.index > 2, later))
+def test_lines_of_1970_close_gate_raw(tomorrow: Home, untouched: Untouched) -> None:
+    def in_1970(frame: pd.DataFrame) -> pd.DataFrame:
+        earlier = frame["ordered_at_utc"].str.replace("2024", "1970", n=1)
+        return frame.assign(ordered_at_utc=frame["ordered_at_utc"].where(frame.index > 2, earlier))
 
     good = small_brand.day_file(tomorrow.sources, NEXT_DAY).read_bytes()
-    edit_day(tomorrow, in_2099)
+    edit_day(tomorrow, in_1970)
     outcome = tomorrow.tessera("run")
     stopped(tomorrow, outcome, "gate_raw", untouched, last_stage="raw")
-    assert failed_checks(tomorrow) == {("gate_raw", "order_lines_future_line_count_is_zero")}
+    assert failed_checks(tomorrow) == {("gate_raw", "order_lines_ancient_row_count_is_zero")}
     assert new_scores(tomorrow) == 0
 
     # The gate opens again once the file is mended: what the bad batch brought is superseded, not mourned for ever.

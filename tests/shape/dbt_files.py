@@ -18,8 +18,8 @@ from orchestration.settings import PROJECT_ROOT
 
 MODELS_DIR = PROJECT_DIR / "models"
 # A model may read its own folder and those before it.
-FOLDERS = ("staging", "intermediate", "marts", "features", "tags", "segments", "metrics", "ops")
-DESCRIBED = ("marts", "features", "segments", "metrics", "ops")
+FOLDERS = ("staging", "reference", "intermediate", "marts", "features", "tags", "segments", "metrics", "ops")
+DESCRIBED = ("reference", "marts", "features", "segments", "metrics", "ops")
 
 _COMMENTS = re.compile(r"\{#.*?#\}|/\*.*?\*/|--[^\n]*", re.DOTALL)
 

@@ -15,9 +15,17 @@ RULES = {
     "branch": r"\bis_incremental\(\)|\{%-?\s*if\b",
     "tags": r"\b(tag_expressions|compile_tags)\s*\(",
 }
-BRAND_MACROS = re.compile(r"\b(brand_[a-z_]+|known_at|requested_as_of_date|business_date|business_day_start)\(")
+BRAND_MACROS = re.compile(
+    r"\b(brand_[a-z_]+|known_at|requested_as_of_date|business_date|business_day_start|is_within_calendar|tag_columns"
+    r"|has_reflagged_members)\("
+)
 # What a model that calls the macro needs to be told, so that no build file decides.
-NEEDS = {"business_date": "brand_zone", "business_day_start": "brand_zone"}
+NEEDS = {
+    "business_date": "brand_zone",
+    "business_day_start": "brand_zone",
+    "is_within_calendar": "brand_calendar_start",
+    "tag_columns": "brand_entities",
+}
 
 
 def rules_in(code: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from orchestration import build_file, warehouse
 from orchestration.brands import Brand, load_brand
 from orchestration.build_file import EVALUATIONS, GATE_RESULTS, PYTHON_TABLES, SCORES
 from orchestration.landing.contract import load_contract
+from orchestration.landing.lake import Lake, read_batches
 from orchestration.landing.land import land
 from orchestration.settings import Settings
 
@@ -110,6 +113,46 @@ def test_hits_carry_the_labels_of_their_rules(settings: Settings, brand: Brand) 
     build_file.prepare(settings, brand)
     hits = rows(settings, "select rule_code, rows_touched, label_zh, label_en from raw.cleaning_rule_hits order by 1")
     assert hits == [("region_missing", 1, "无地区", "No region"), ("region_odd", 0, "怪地区", "Odd region")]
+
+
+def test_manifests_and_files_of_the_first_version_are_read_with_defaults(settings: Settings, brand: Brand) -> None:
+    land_members(settings, brand)
+    (manifest,) = (settings.lake / "batches").glob("*.json")
+    first_version = [
+        "batch_id", "entity", "source_system", "source_file", "source_business_date", "content_hash", "mapping_hash",
+        "file_size", "file_mtime_ns", "loaded_at", "rows_in", "rows_landed", "rows_quarantined",
+    ]  # fmt: skip
+    body = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps({name: body[name] for name in first_version}), encoding="utf-8")
+    (file,) = (settings.lake / "raw/members").glob("*.parquet")
+    table = pq.read_table(file)
+    pq.write_table(table.drop_columns(["changed_at", "is_deleted", "guide_code"]), file)
+    build_file.prepare(settings, brand)
+    assert rows(settings, "select member_key, changed_at, is_deleted, guide_code from raw.members order by 1") == [
+        ("1", None, False, None),
+        ("2", None, False, None),
+    ]
+    assert rows(
+        settings,
+        "select mode, source_name, snapshot_at, rows_tombstoned, rows_carried, rows_unchanged, rows_not_of_entity, "
+        "columns, extra_columns, drift, quarantine_reasons, max_event_at, replay_of from raw.load_batches",
+    ) == [("incremental", "", None, 0, 0, 0, 0, {}, [], "[]", {}, None, None)]
+    (batch,) = read_batches(Lake(settings.lake))
+    assert (batch.mode, batch.snapshot_at, batch.drift) == ("incremental", None, [])
+
+
+def test_reasons_and_current_batches_stand_beside_the_batches(settings: Settings, brand: Brand) -> None:
+    land_members(settings, brand, "member_no,region\n1,north\n,south\n,east\n")
+    land_members(settings, brand, "member_no,region\n1,north\n,south\n")
+    build_file.prepare(settings, brand)
+    assert rows(
+        settings,
+        "select entity, field, reason, row_count from raw.quarantine_reasons "
+        "where batch_id in (select batch_id from raw.current_batches)",
+    ) == [("members", "member_key", "member_key:missing_value", 1)]
+    assert rows(settings, "select count(*) from raw.quarantine_reasons") == [(2,)]
+    (columns,) = rows(settings, "select columns, drift from raw.load_batches limit 1")
+    assert columns == ({"member_no": "VARCHAR", "region": "VARCHAR"}, "[]")
 
 
 def test_a_view_sees_what_lands_after_it_was_made(settings: Settings, brand: Brand) -> None:

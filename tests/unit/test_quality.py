@@ -17,6 +17,7 @@ import pytest
 
 from orchestration import build_file, resources, warehouse
 from orchestration.brands import BRAND_FILE
+from orchestration.landing.contract import load_contract
 from orchestration.quality import adapter
 from orchestration.quality.suite import Expectation, Outcome, Suite, SuiteResult, run_suite
 from orchestration.quality.suites import marts, models, publish, raw, tags
@@ -24,6 +25,7 @@ from orchestration.quality.suites.expect import between, equal_columns, not_null
 from orchestration.resources import BrandRun
 from orchestration.settings import Settings
 
+EVERYTHING = list(load_contract())
 LIMIT = raw.QuarantineLimit(max_share=0.01, tolerated_rows=10)
 MODEL_SUITES = {suite.name: suite for suite in models.suites({"churn_scores": "churn"})}
 SHRINKAGE = publish.shrinkage({"marts.fct_orders": 100}, max_shrink_rate=0.05)
@@ -37,9 +39,9 @@ def clean(**row: Any) -> list[Row]:
     return [row]
 
 
-BATCHES = raw.suites({"order_lines": LIMIT})[0]
+BATCHES, CLOCK, _ = raw.suites({"order_lines": LIMIT})
 BATCHES_CLEAN = clean(
-    batch_id=PRIVATE, rows_in=100, rows_accounted=100, rows_landed=99, lake_row_count=99, quarantine_rate=0.01
+    batch_count=1, unaccounted_batch_count=0, mislaid_batch_count=0, quarantine_rate=0.01, set_aside_file_count=0
 )
 TAG = {
     "tag_code": PRIVATE,
@@ -73,34 +75,56 @@ CASES = [
         BATCHES,
         BATCHES_CLEAN,
         {
-            "rows_in_equals_rows_accounted": {"rows_in": 101},
-            "rows_landed_equals_lake_row_count": {"lake_row_count": 98},
+            "batch_count_in_range": {"batch_count": 0},
+            "unaccounted_batch_count_is_zero": {"unaccounted_batch_count": 1},
+            "mislaid_batch_count_is_zero": {"mislaid_batch_count": 1},
             "quarantine_rate_in_range": {"quarantine_rate": 0.0101},
+            "set_aside_file_count_is_zero": {"set_aside_file_count": 1},
         },
-        unreachable="row_count_in_range",  # a frame without rows fails before this one is asked
+    ),
+    Case(
+        CLOCK,
+        clean(future_row_count=0, ancient_row_count=0),
+        {
+            "future_row_count_is_zero": {"future_row_count": 1},
+            "ancient_row_count_is_zero": {"ancient_row_count": 1},
+        },
     ),
     Case(
         raw.ORDER_LINES,
-        clean(
-            line_count=5, future_line_count=0, ancient_line_count=0, negative_sale_count=0, positive_refund_count=0,
-            currency_count=1,
-        ),
+        clean(line_count=5, negative_sale_count=0, positive_refund_count=0, currency_count=1),
         {
             "line_count_in_range": {"line_count": 0},
-            "future_line_count_is_zero": {"future_line_count": 1},
-            "ancient_line_count_is_zero": {"ancient_line_count": 1},
             "negative_sale_count_is_zero": {"negative_sale_count": 1},
             "positive_refund_count_is_zero": {"positive_refund_count": 1},
             "currency_count_in_range": {"currency_count": 2},
         },
     ),
     Case(
-        raw.COUPON_REDEMPTIONS,
-        clean(redemption_count=3, unknown_coupon_count=0),
+        raw.REFUNDS,
+        clean(negative_amount_count=0),
+        {"negative_amount_count_is_zero": {"negative_amount_count": 1}},
+    ),
+    Case(
+        raw.POINTS,
+        clean(negative_earning_count=0, positive_spending_count=0),
         {
-            "redemption_count_in_range": {"redemption_count": 0},
-            "unknown_coupon_count_is_zero": {"unknown_coupon_count": 1},
+            "negative_earning_count_is_zero": {"negative_earning_count": 1},
+            "positive_spending_count_is_zero": {"positive_spending_count": 1},
         },
+    ),
+    Case(
+        raw.EVENTS,
+        clean(instant_count=2, nobody_rate=0.5),
+        {
+            "instant_count_in_range": {"instant_count": 1},
+            "nobody_rate_in_range": {"nobody_rate": 0.51},
+        },
+    ),
+    Case(
+        raw.COUPON_REDEMPTIONS,
+        clean(unknown_coupon_count=0),
+        {"unknown_coupon_count_is_zero": {"unknown_coupon_count": 1}},
     ),
     Case(
         marts.ORDERS,
@@ -126,6 +150,51 @@ CASES = [
         marts.REDEMPTIONS,
         clean(redemption_count=100, matched_rate=0.95),
         {"matched_rate_in_range": {"matched_rate": 0.949}},
+    ),
+    Case(
+        marts.COVERAGE,
+        clean(entity=PRIVATE, entity_row_count=1),
+        {"entity_row_count_in_range": {"entity_row_count": 0}},
+        unreachable="row_count_in_range",
+    ),
+    Case(
+        marts.MEMBERS,
+        clean(flagged_rate=0.2),
+        {"flagged_rate_in_range": {"flagged_rate": 0.21}},
+    ),
+    Case(
+        marts.REFUNDS,
+        clean(
+            staged_refund_count=3, mart_refund_count=3, staged_refund_amount=9.5, mart_refund_amount=9.5,
+            known_order_rate=0.8,
+        ),
+        {
+            "staged_refund_count_equals_mart_refund_count": {"mart_refund_count": 2},
+            "staged_refund_amount_equals_mart_refund_amount": {"mart_refund_amount": 9.49},
+            "known_order_rate_in_range": {"known_order_rate": 0.79},
+        },
+    ),
+    Case(
+        marts.EVENTS,
+        clean(
+            staged_event_count=9, mart_event_count=9, outside_calendar_rate=0.05, bot_rate=0.5, nobody_rate=0.5,
+            purchase_counted_twice_count=0,
+        ),
+        {
+            "staged_event_count_equals_mart_event_count": {"mart_event_count": 8},
+            "outside_calendar_rate_in_range": {"outside_calendar_rate": 0.051},
+            "bot_rate_in_range": {"bot_rate": 0.51},
+            "nobody_rate_in_range": {"nobody_rate": 0.51},
+            "purchase_counted_twice_count_is_zero": {"purchase_counted_twice_count": 1},
+        },
+    ),
+    Case(
+        marts.RECEIPTS,
+        clean(staged_receipt_count=2, mart_receipt_count=2, impossible_discount_count=0),
+        {
+            "staged_receipt_count_equals_mart_receipt_count": {"mart_receipt_count": 3},
+            "impossible_discount_count_is_zero": {"impossible_discount_count": 1},
+        },
     ),
     Case(
         MODEL_SUITES["scores"],
@@ -198,13 +267,15 @@ CASES = [
         unreachable="row_count_in_range",
     ),
     Case(
-        publish.CONTENT,
+        publish.content(EVERYTHING),
         clean(
-            member_count=4, tagged_member_count=4, order_count=1, churn_score_count=0, propensity_score_count=0,
-            sales_day_count=1, batch_count=1, failed_check_count=0, identifier_column_count=0,
+            member_count=4, tagged_member_count=4, order_count=1, event_count=1, receipt_count=1, churn_score_count=0,
+            propensity_score_count=0, sales_day_count=1, batch_count=1, failed_check_count=0, identifier_column_count=0,
         ),
         {
             "member_count_equals_tagged_member_count": {"tagged_member_count": 3},
+            "event_count_in_range": {"event_count": 0},
+            "receipt_count_in_range": {"receipt_count": 0},
             "order_count_in_range": {"order_count": 0},
             "sales_day_count_in_range": {"sales_day_count": 0},
             "batch_count_in_range": {"batch_count": 0},
@@ -232,12 +303,12 @@ def broken(result: SuiteResult) -> list[str]:
 
 def declared_suites() -> list[Suite]:
     return [
-        *raw.suites({"order_lines": LIMIT, "coupon_redemptions": LIMIT}),
-        *marts.suites(has_redemptions=True),
+        *raw.suites({"order_lines": LIMIT, **dict.fromkeys(raw.CONTENT, LIMIT)}),
+        *marts.suites(EVERYTHING),
         *models.suites({"churn_scores": "churn"}),
-        *tags.suites(),
+        *tags.suites(EVERYTHING),
         publish.RECONCILIATION,
-        publish.CONTENT,
+        publish.content(EVERYTHING),
         SHRINKAGE,
     ]
 
@@ -248,8 +319,9 @@ def declared_suites() -> list[Suite]:
 def test_every_expectation_of_every_suite_has_a_defect_here() -> None:
     cases = {case.title: case for case in CASES}
     for suite in declared_suites():
-        # The suite of batches is the same declaration for every entity.
-        title = f"{suite.gate}-{'order_lines_batches' if suite.name == 'batches' else suite.check_name}"
+        # The suites of batches and of the clock are the same declaration for every entity.
+        shared = suite.gate == raw.GATE and suite.name in ("batches", "clock")
+        title = f"{suite.gate}-{f'order_lines_{suite.name}' if shared else suite.check_name}"
         assert title in cases, f"add a Case for {title}: a clean frame, and a defect per expectation"
         case = cases[title]
         named = {*case.defects, case.unreachable} - {None}
@@ -294,10 +366,37 @@ def test_a_declined_model_passes_with_its_rates_unknown() -> None:
         assert broken(run_suite(suite, frame)) == []
 
 
-def test_suites_follow_what_the_brand_has() -> None:
+def test_raw_suites_follow_what_the_brand_has() -> None:
     assert {s.subject for s in raw.suites({"members": LIMIT})} == {("raw", "members")}
     assert raw.ORDER_LINES in raw.suites({"order_lines": LIMIT})
-    assert marts.REDEMPTIONS not in marts.suites(has_redemptions=False)
+
+
+@pytest.mark.parametrize(
+    ("entities", "expected"),
+    [
+        (["events"], [marts.COVERAGE, marts.MEMBERS, marts.EVENTS]),
+        (["coupon_receipts", "offers"], [marts.COVERAGE, marts.MEMBERS, marts.RECEIPTS]),
+        (["order_lines"], [marts.COVERAGE, marts.MEMBERS, marts.ORDERS, marts.LINES]),
+        # Without orders there is nothing to hold the days of redemption against.
+        (["coupon_redemptions"], [marts.COVERAGE, marts.MEMBERS]),
+        (
+            ["order_lines", "coupon_redemptions", "refunds"],
+            [marts.COVERAGE, marts.MEMBERS, marts.ORDERS, marts.LINES, marts.REDEMPTIONS, marts.REFUNDS],
+        ),
+    ],
+)
+def test_marts_are_judged_by_what_the_brand_has(entities: list[str], expected: list[Suite]) -> None:
+    assert list(marts.suites(entities)) == expected
+
+
+def test_nobody_demands_rows_of_what_the_brand_does_not_have() -> None:
+    def demanded(entities: list[str]) -> set[str]:
+        return {e.name for e in publish.content(entities).expectations if e.name.endswith("_count_in_range")}
+
+    assert demanded([]) == {"batch_count_in_range"}
+    assert demanded(["events"]) == {"batch_count_in_range", "event_count_in_range"}
+    assert demanded(["order_lines"]) == {"batch_count_in_range", "order_count_in_range", "sales_day_count_in_range"}
+    assert tags.RFM not in tags.suites(["events"]) and tags.RFM in tags.suites(["order_lines"])
 
 
 def test_checks_of_one_gate_have_names_of_their_own() -> None:
@@ -410,6 +509,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     with warehouse.writer(found.build_file) as connection:
         build_file.create_python_tables(connection)
     monkeypatch.setattr(resources, "current_settings", lambda: found)
+    # Gates ask nothing of the brand's configuration, and there is nothing to simulate.
+    monkeypatch.setattr(resources, "current_brand", lambda: None)
+    monkeypatch.setattr(resources.simulated, "ensure_sources", lambda *_: None)
     return found
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 from rich.console import Console
 
@@ -149,3 +150,51 @@ def test_the_table_shows_stages_that_ran_in_the_order_of_the_data() -> None:
 
 def test_every_step_of_the_job_has_a_title() -> None:
     assert set(report.SCHEMAS_OF_STEP) <= set(report.STEP_TITLES)
+
+
+# ---- what is missing, and what was set aside ---------------------------------------------------------------------
+
+
+def test_what_is_missing_is_told_with_what_it_disables_and_the_rest_is_counted() -> None:
+    absent = [(f"entity_{n}", f"thing {n}") for n in range(6)]
+    (line,) = report.said_of_absence(absent)
+    assert line.startswith("Without: entity_0 → thing 0; entity_1 → thing 1; ")
+    assert "entity_4" not in line and "and 2 more" in line and "ops.entity_coverage" in line
+    (few,) = report.said_of_absence(absent[:1])
+    assert few == "Without: entity_0 → thing 0 (all in ops.entity_coverage)"
+
+
+def test_a_brand_that_has_all_is_told_nothing() -> None:
+    assert report.said_of_absence([]) == []
+    assert report.said_of_quarantine(0, []) == []
+
+
+def test_what_was_set_aside_is_told_with_its_reasons() -> None:
+    reasons = [("events", "occurred_at:not_a_timestamp", 1200)] + [
+        ("members", f"f{n}:missing_value", 1) for n in range(5)
+    ]
+    (line,) = report.said_of_quarantine(1203, reasons)
+    assert line.startswith(
+        "Quarantined: 1,203 rows: events occurred_at:not_a_timestamp 1,200, members f0:missing_value 1"
+    )
+    assert "and 2 reasons more" in line and "ops.quarantine_reasons" in line
+
+
+@pytest.mark.parametrize(("rfm", "events", "expected"), [(1, 1, 0), (0, 1, 1), (0, 0, 2)])
+def test_the_example_is_one_that_has_an_answer(rfm: int, events: int, expected: int) -> None:
+    with duckdb.connect() as connection:
+        for schema in ("segments", "marts", "ops"):
+            connection.execute(f"create schema {schema}")
+        connection.execute(
+            "create table segments.seg_rfm as select 'a' as label_zh, 'b' as label_en, 1.5 as spend_amount where ? = 1",
+            [rfm],
+        )
+        connection.execute(
+            "create table marts.fct_events as select 'view' as event_name, 'm' as member_id where ? = 1", [events]
+        )
+        connection.execute(
+            "create table ops.entity_coverage as select 'a' as entity, 'b' as label_zh, 'c' as label_en, 3 as row_count, "
+            "true as is_present"
+        )
+        query, rows = report._example(connection)
+    assert query == report.EXAMPLES[expected] and len(rows) == 1

@@ -169,7 +169,7 @@ def test_a_build_without_a_cut_says_what_to_do(settings: Settings, rows: str) ->
         connection.execute(
             f"create table intermediate.int_clocks_resolved as select cast(null as date) as as_of_date {rows}"
         )
-    with pytest.raises(LookupError, match=r"no order line has landed.*tessera check"):
+    with pytest.raises(LookupError, match=r"nothing that happened within its calendar has landed.*tessera check"):
         BrandRun().as_of_date()
 
 

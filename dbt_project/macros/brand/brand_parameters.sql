@@ -16,6 +16,9 @@
 {% macro brand_day_start_minutes() %}{{ return(brand_parameter('day_start_minutes', '0') | int) }}{% endmacro %}
 {% macro brand_currency_code() %}{{ return(brand_parameter('currency_code', 'CNY')) }}{% endmacro %}
 {% macro brand_as_of_clock() %}{{ return(brand_parameter('as_of_clock', 'today')) }}{% endmacro %}
+{% macro brand_calendar_start() %}{{ return(brand_parameter('calendar_start', '1970-01-01')) }}{% endmacro %}
+{# Last business date of a closed history as ISO text, or none: a living brand has no end. #}
+{% macro brand_calendar_end() %}{{ return(brand_parameter('calendar_end', '') or none) }}{% endmacro %}
 {% macro brand_churn_horizon_days() %}{{ return(brand_parameter('churn_horizon_days', '90') | int) }}{% endmacro %}
 {% macro brand_purchase_horizon_days() %}{{ return(brand_parameter('purchase_horizon_days', '30') | int) }}{% endmacro %}
 {% macro brand_training_cut_count() %}{{ return(brand_parameter('training_cut_count', '6') | int) }}{% endmacro %}
@@ -24,3 +27,15 @@
 {% macro brand_lifecycle_active_days() %}{{ return(brand_parameter('lifecycle_active_days', '90') | int) }}{% endmacro %}
 {% macro brand_lifecycle_dormant_days() %}{{ return(brand_parameter('lifecycle_dormant_days', '180') | int) }}{% endmacro %}
 {% macro brand_rfm_window_days() %}{{ return(brand_parameter('rfm_window_days', '365') | int) }}{% endmacro %}
+{% macro brand_tracking_window_days() %}{{ return(brand_parameter('tracking_window_days', '90') | int) }}{% endmacro %}
+{% macro brand_bot_events_per_minute() %}{{ return(brand_parameter('bot_events_per_minute', '120') | int) }}{% endmacro %}
+{% macro brand_bot_events_per_day() %}{{ return(brand_parameter('bot_events_per_day', '2000') | int) }}{% endmacro %}
+
+{# Contract entities of which the brand has a source. #}
+{% macro brand_entities() -%}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
+    {{ return(run_query('select entity from config.contract_entities where is_mapped order by entity nulls last').columns[0].values() | list) }}
+{%- endmacro %}
+
+{# Whether the brand has a source of order lines: where it has, orders are its purchases, and not what a client reports. #}
+{% macro brand_has_orders() %}{{ return('order_lines' in brand_entities()) }}{% endmacro %}

@@ -12,3 +12,16 @@
 {# First and last business date that a backfill rebuilds whatever has changed; none when this is no backfill. #}
 {% macro window_start() %}{{ return(env_var('TESSERA_WINDOW_START', '') or none) }}{% endmacro %}
 {% macro window_end() %}{{ return(env_var('TESSERA_WINDOW_END', '') or none) }}{% endmacro %}
+
+{#
+    Whether a business date lies within the brand's calendar. What lies outside is kept and told apart: a device whose clock
+    is wrong must move neither the clock of the build nor the first day on which a member was seen.
+#}
+{% macro is_within_calendar(date_expression) -%}
+    coalesce(
+        {{ date_expression }} >= cast('{{ brand_calendar_start() }}' as date)
+        {%- if brand_calendar_end() %}
+        and {{ date_expression }} <= cast('{{ brand_calendar_end() }}' as date)
+        {%- endif %}, false
+    )
+{%- endmacro %}

@@ -27,3 +27,8 @@
 {% macro money(expression) -%}
     cast({{ expression }} as decimal(18, 2))
 {%- endmacro %}
+
+{# Microseconds of an instant since 1970, a BIGINT: the same on both engines, where an instant as text is not. #}
+{% macro instant_microseconds(instant) %}{{ return(adapter.dispatch('instant_microseconds', 'tessera')(instant)) }}{% endmacro %}
+{% macro default__instant_microseconds(instant) %}{{ return('epoch_us(' ~ instant ~ ')') }}{% endmacro %}
+{% macro spark__instant_microseconds(instant) %}{{ return('unix_micros(' ~ instant ~ ')') }}{% endmacro %}

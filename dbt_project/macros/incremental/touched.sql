@@ -3,8 +3,11 @@
     the orders; every line of a touched order is rebuilt, wherever it came from. So late rows, corrected files and rows
     that vanished from a file all reach exactly the orders and business dates they concern.
 
-    A model that uses these keeps `loaded_at`, deletes its touched orders in a pre-hook and appends their new state.
+    A model that uses these keeps `loaded_at`, deletes what is touched in a pre-hook and appends its new state.
     Spark's Parquet tables cannot delete: there these models are rebuilt as tables.
+
+    Staged lines are touched by files of lines alone. What is computed from them is touched by order heads, refunds and the
+    kinds of products as well: `touched_purchases`.
 #}
 
 {% macro order_keyed_materialization() %}{{ return('incremental' if target.type == 'duckdb' else 'table') }}{% endmacro %}
@@ -17,25 +20,27 @@
     {{ return(value or never) }}
 {%- endmacro %}
 
-{# `order_id` of every order that a batch newer than the watermark touches. #}
-{% macro touched_orders_since(watermark) -%}
-    select distinct landed.order_id
-    from {{ ref('stg_order_lines_landed') }} as landed
-    where landed.touched_at > cast('{{ watermark }}' as {{ type_instant() }})
-{%- endmacro %}
-
-{#
-    The same for a model's own watermark, and whatever orders a backfill's window covers. The landed lines are asked for
-    those, never the model itself: its pre-hook has deleted them by the time its body runs.
-#}
-{% macro touched_orders(relation) -%}
-    {{ touched_orders_since(loaded_watermark(relation)) }}
+{# Orders that a backfill's window covers. The landed rows are asked, never the model itself: its pre-hook has deleted them. #}
+{% macro _windowed_orders() -%}
     {%- if window_start() and window_end() %}
     union
     select distinct landed.order_id
     from {{ ref('stg_order_lines_landed') }} as landed
     where landed.business_date between cast('{{ window_start() }}' as date) and cast('{{ window_end() }}' as date)
     {%- endif %}
+{%- endmacro %}
+
+{# `order_id` of every order of which a batch newer than the watermark touches a line. #}
+{% macro touched_orders_since(watermark) -%}
+    select distinct landed.order_id
+    from {{ ref('stg_order_lines_landed') }} as landed
+    where landed.touched_at > cast('{{ watermark }}' as {{ type_instant() }})
+{%- endmacro %}
+
+{# The same for a model's own watermark, and whatever orders a backfill's window covers. #}
+{% macro touched_orders(relation) -%}
+    {{ touched_orders_since(loaded_watermark(relation)) }}
+    {{- _windowed_orders() }}
 {%- endmacro %}
 
 {# Pre-hook: forget the touched orders; the model then appends what they are now. #}
@@ -47,23 +52,37 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#
-    Pre-hook of fct_events: touched orders and their refunds are forgotten, and so is what comes from small tables that
-    are read whole each time (touches, redemptions).
-#}
-{% macro delete_touched_events() -%}
+{# `order_id` of every order of which a line, the head, a refund or the kind of a product changed after the watermark. #}
+{% macro touched_purchases_since(watermark) -%}
+    {{ touched_orders_since(watermark) }}
+    union
+    select heads.order_id
+    from {{ ref('stg_orders_landed') }} as heads
+    where heads.touched_at > cast('{{ watermark }}' as {{ type_instant() }})
+    union
+    select sold.order_id
+    from {{ ref('stg_order_lines_landed') }} as sold
+    inner join {{ ref('stg_products_landed') }} as kinds on sold.product_id = kinds.product_id
+    where kinds.kind_changed_at > cast('{{ watermark }}' as {{ type_instant() }})
+{%- endmacro %}
+
+{% macro touched_purchases(relation) -%}
+    {{ touched_purchases_since(loaded_watermark(relation)) }}
+    {{- _windowed_orders() }}
+{%- endmacro %}
+
+{% macro delete_touched_purchases() -%}
     {%- if is_incremental() -%}
-    delete from {{ this }}
-    where order_id in ({{ touched_orders(this) }})
-        or event_name not in ('purchase', 'refund')
+    delete from {{ this }} where order_id in ({{ touched_purchases(this) }})
     {%- else -%}
     select 1 as nothing_to_delete
     {%- endif -%}
 {%- endmacro %}
 
 {#
-    Business dates a run must aggregate again: every date on which a touched order has, or had, a line. The raw rows
-    are asked, superseded batches included, so that a date that lost its last order is found too.
+    Business dates a run must aggregate again: every date on which a touched order has, or had, a line, a head or a refund. The
+    raw rows are asked, superseded batches included, so that a date that lost its last order is found too; the refunds of the
+    marts are asked for those that a cancellation under a number of its own takes off a touched order.
 #}
 {% macro touched_business_dates(relation) -%}
     {%- if window_start() and window_end() %}
@@ -72,9 +91,18 @@
     where landed.business_date between cast('{{ window_start() }}' as date) and cast('{{ window_end() }}' as date)
     union
     {%- endif %}
-    select distinct landed.business_date
+    {%- set touched = touched_purchases_since(loaded_watermark(relation)) %}
+    select landed.business_date
     from {{ ref('stg_order_lines_landed') }} as landed
-    where landed.order_id in ({{ touched_orders_since(loaded_watermark(relation)) }})
+    where landed.order_id in ({{ touched }})
+    union
+    select heads.business_date
+    from {{ ref('stg_orders_landed') }} as heads
+    where heads.order_id in ({{ touched }})
+    union
+    select refunds.business_date
+    from {{ ref('fct_refunds') }} as refunds
+    where refunds.original_order_id in ({{ touched }})
 {%- endmacro %}
 
 {% macro delete_touched_dates() -%}

@@ -7,3 +7,13 @@
 {% macro entity_id(source_system, key) -%}
     case when {{ key }} is not null then {{ source_system }} || ':' || {{ key }} end
 {%- endmacro %}
+
+{# The same for somebody of whom only a device, a cookie or an OpenID is known. #}
+{% macro anonymous_id(source_system, anonymous_key) -%}
+    case when {{ anonymous_key }} is not null then 'a_' || substr(md5({{ source_system }} || '|' || {{ anonymous_key }}), 1, 20) end
+{%- endmacro %}
+
+{# One id for a key of several parts, none of them NULL. #}
+{% macro composite_id(parts) -%}
+    md5({% for part in parts %}cast({{ part }} as {{ dbt.type_string() }}){{ " || '|' || " if not loop.last }}{% endfor %})
+{%- endmacro %}

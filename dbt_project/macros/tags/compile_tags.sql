@@ -3,6 +3,8 @@
     expands windows and returns flat tags; the family's model, member_tags, tag_catalogue and tag_values all loop over
     that same list, so SQL, columns and catalogue cannot drift apart.
 
+    `needs`, of a family or of one tag, lists the contract entities without which the tag has nothing to say.
+
     Placeholders in code, labels and sql: {window} = days; {recent} = a condition on age_days for that window.
 #}
 
@@ -15,7 +17,8 @@
 {% endmacro %}
 
 {% macro compile_tags(family) %}
-    {%- set allowed = ['code', 'label_zh', 'label_en', 'type', 'sql', 'windows', 'default', 'goal', 'unit', 'values', 'version', 'owner', 'pii_class'] -%}
+    {%- set allowed = ['code', 'label_zh', 'label_en', 'type', 'sql', 'windows', 'default', 'goal', 'unit', 'values', 'version', 'owner', 'pii_class', 'needs'] -%}
+    {%- set supplied = brand_entities() -%}
     {%- set types = {'integer': dbt.type_int(), 'decimal': 'decimal(18, 2)', 'rate': 'double', 'text': dbt.type_string(), 'boolean': 'boolean', 'date': 'date'} -%}
     {%- set tags = [] -%}
     {%- set codes = [] -%}
@@ -51,7 +54,8 @@
                 'type': tag.type, 'sql_type': types[tag.type], 'window_days': window, 'default': tag.get('default'),
                 'goal': tag.goal, 'unit': tag.get('unit', ''), 'values': tag.get('values', []),
                 'version': tag.get('version', 1), 'owner': tag.get('owner', family.owner), 'pii_class': tag.get('pii_class', 'none'),
-                'family': family.code
+                'family': family.code,
+                'is_supplied': tag.get('needs', family.get('needs', [])) | reject('in', supplied) | list | length == 0
             }) -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -65,10 +69,15 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{# Typed columns of one family, with the declared default where a member has no fact. #}
+{#
+    Typed columns of one family, with the declared default where a member has no fact. The default says that there was nothing;
+    where the brand has no source of what a tag `needs`, nothing can be said, and the tag is NULL.
+#}
 {% macro tag_columns(family, relation) -%}
     {%- for tag in compile_tags(family) %}
-        {% if tag.default is not none -%}
+        {% if not tag.is_supplied -%}
+        cast(null as {{ tag.sql_type }}) as {{ tag.code }},
+        {%- elif tag.default is not none -%}
         coalesce(cast({{ relation }}.{{ tag.code }} as {{ tag.sql_type }}), {{ tag.default }}) as {{ tag.code }},
         {%- else -%}
         cast({{ relation }}.{{ tag.code }} as {{ tag.sql_type }}) as {{ tag.code }},

@@ -9,6 +9,7 @@ label_zh: 品类偏好
 label_en: Category
 owner: merchandising
 source: fct_order_lines, dim_products
+needs: [order_lines]
 tags:
   - {code: 'top_category_{window}d', label_zh: '近{window}天首选品类', label_en: 'Top category by spend in the last {window} days', type: text, windows: [365], goal: 个性化推荐 / personalisation, sql: 'max(case when category_rank = 1 then category_name end)'}
   - {code: 'second_category_{window}d', label_zh: '近{window}天次选品类', label_en: 'Second category by spend in the last {window} days', type: text, windows: [365], goal: 交叉销售 / cross-selling, sql: 'max(case when category_rank = 2 then category_name end)'}

@@ -6,6 +6,7 @@ label_zh: 生命周期
 label_en: Lifecycle
 owner: crm
 source: fct_orders
+needs: [order_lines]
 tags:
   - code: lifecycle_state
     label_zh: 生命周期阶段

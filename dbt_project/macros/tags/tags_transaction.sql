@@ -6,6 +6,7 @@ label_zh: 交易
 label_en: Transaction
 owner: data-engineering
 source: fct_orders, fct_refunds
+needs: [order_lines]
 tags:
   - {code: 'order_count_{window}d', label_zh: '近{window}天订单数', label_en: 'Orders in the last {window} days', type: integer, default: 0, windows: [30, 90, 365], unit: orders, goal: 识别活跃买家 / find active buyers, sql: 'count(case when {recent} then order_id end)'}
   - {code: 'spend_amount_{window}d', label_zh: '近{window}天消费金额', label_en: 'Spend in the last {window} days', type: decimal, default: 0, windows: [30, 90, 365], unit: currency, goal: 价值分层 / value tiers, sql: 'sum(case when {recent} then gross_amount else 0 end)'}

@@ -12,7 +12,9 @@ members as (
 
 touches as (
 
+    -- One message is one contact, however many receipts and clicks come back of it.
     select * from {{ ref('fct_touches') }}
+    where touch_type = 'sent'
 
 ),
 

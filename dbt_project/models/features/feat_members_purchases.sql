@@ -17,13 +17,13 @@ orders as (
 order_lines as (
 
     select * from {{ ref('fct_order_lines') }}
-    where member_id is not null and line_kind = 'sale' and product_kind <> 'service'
+    where member_id is not null and line_kind = 'sale' and product_kind not in ('service', 'gift') and not is_void
 
 ),
 
 products as (
 
-    select product_id, coalesce(category_l2_name, category_l1_name, substr(product_code, 1, 2)) as category_name
+    select product_id, coalesce(category_l2_name, category_l1_name, category_l2_code, category_l1_code, substr(product_code, 1, 2)) as category_name
     from {{ ref('dim_products') }}
 
 ),
@@ -32,7 +32,7 @@ refunds as (
 
     -- Orders leave services out of what is spent, so their refunds stay out of what is given back.
     select * from {{ ref('fct_refunds') }}
-    where member_id is not null and product_kind <> 'service'
+    where member_id is not null and product_kind <> 'service' and is_counted
 
 ),
 

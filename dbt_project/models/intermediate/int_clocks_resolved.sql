@@ -1,14 +1,22 @@
 {{ config(materialized='table') }}
 
-with order_lines as (
+with dated_rows as (
 
-    select * from {{ ref('stg_order_lines') }}
+    select * from {{ ref('int_rows_dated') }}
+    where not is_deleted and is_within_calendar
 
 ),
 
+-- Whatever the brand has counts, orders or not. A row outside the calendar is a stray and moves nothing; so is advertising that
+-- is booked ahead. A brand that knows nothing but its members has the day of the last registration.
 latest as (
 
-    select max(business_date) as latest_business_date from order_lines
+    select
+        coalesce(
+            max(case when entity not in ('members', 'ad_costs') then business_date end),
+            max(case when entity = 'members' then business_date end)
+        ) as latest_business_date
+    from dated_rows
 
 ),
 

@@ -1,18 +1,20 @@
 with redemptions as (
 
     select * from {{ ref('stg_coupon_redemptions') }}
+    where not is_deleted
 
 ),
 
 coupon_products as (
 
     select * from {{ ref('stg_coupon_products') }}
+    where not is_deleted
 
 ),
 
 order_lines as (
 
-    select * from {{ ref('stg_order_lines') }}
+    select * from {{ ref('int_order_lines_attributed') }}
 
 ),
 
@@ -58,6 +60,25 @@ baskets as (
 
 ),
 
+-- A redemption that names its order needs no search for it.
+named_orders as (
+
+    select
+        redemptions.redemption_id,
+        redemptions.order_id,
+        max(case when valid_products.product_id is not null then 1 else 0 end) as has_valid_product,
+        min(order_lines.ordered_at) as ordered_at
+    from redemptions
+    inner join order_lines on redemptions.order_id = order_lines.order_id
+    left join valid_products
+        on redemptions.coupon_code = valid_products.coupon_code
+        and redemptions.campaign_id = valid_products.campaign_id
+        and order_lines.product_id = valid_products.product_id
+    where order_lines.line_kind = 'sale'
+    group by redemptions.redemption_id, redemptions.order_id
+
+),
+
 -- Several baskets on one day: the one with a product the coupon is valid for, then the largest coupon discount, then
 -- the earliest.
 ranked as (
@@ -81,18 +102,19 @@ final as (
         redemptions.redemption_id,
         redemptions.member_id,
         redemptions.campaign_id,
-        ranked.order_id,
+        coalesce(named_orders.order_id, ranked.order_id) as order_id,
         redemptions.coupon_code,
         redemptions.source_system,
         redemptions.batch_id,
         coalesce(ranked.same_day_order_count, 0) as same_day_order_count,
-        ranked.order_id is not null as is_order_matched,
-        coalesce(ranked.has_valid_product, 0) = 1 as is_product_matched,
+        coalesce(named_orders.order_id, ranked.order_id) is not null as is_order_matched,
+        coalesce(named_orders.has_valid_product, ranked.has_valid_product, 0) = 1 as is_product_matched,
         redemptions.business_date,
-        coalesce(ranked.ordered_at, {{ business_day_start('redemptions.business_date') }}) as redeemed_at,
+        coalesce(named_orders.ordered_at, ranked.ordered_at, {{ business_day_start('redemptions.business_date') }}) as redeemed_at,
         redemptions.loaded_at
     from redemptions
     left join ranked on redemptions.redemption_id = ranked.redemption_id and ranked.best_first = 1
+    left join named_orders on redemptions.redemption_id = named_orders.redemption_id
 
 )
 

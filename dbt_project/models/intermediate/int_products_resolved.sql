@@ -9,6 +9,21 @@ with products as (
 order_lines as (
 
     select * from {{ ref('stg_order_lines') }}
+    where not is_deleted
+
+),
+
+refunds as (
+
+    select * from {{ ref('stg_refunds') }}
+    where product_id is not null and not is_deleted
+
+),
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+    where product_id is not null and not is_deleted
 
 ),
 
@@ -17,36 +32,97 @@ sold as (
 
     select
         product_id,
-        product_code,
         source_system,
         max_by(product_name, ordered_at) filter (where product_name is not null) as product_name,
         max_by(product_kind, ordered_at) filter (where product_kind is not null) as product_kind,
         count(distinct product_name) as product_name_variant_count,
         max(loaded_at) as loaded_at
     from order_lines
-    group by product_id, product_code, source_system
+    group by product_id, source_system
+
+),
+
+viewed_categories as (
+
+    select product_id, source_system, category_code, count(*) as event_count, max(loaded_at) as loaded_at
+    from events
+    group by product_id, source_system, category_code
+
+),
+
+-- What behaviour says of a product: the category that most of its events name.
+viewed as (
+
+    select
+        product_id,
+        source_system,
+        category_code,
+        count(category_code) over (partition by product_id) as category_variant_count,
+        max(loaded_at) over (partition by product_id) as loaded_at
+    from viewed_categories
+    qualify row_number() over (
+        partition by product_id
+        order by
+            case when category_code is null then 1 else 0 end asc nulls last,
+            event_count desc nulls last, category_code asc nulls last
+    ) = 1
+
+),
+
+refunded as (
+
+    select product_id, source_system, max(loaded_at) as loaded_at
+    from refunds
+    group by product_id, source_system
+
+),
+
+named as (
+
+    select product_id, source_system from products
+    union
+    select product_id, source_system from sold
+    union
+    select product_id, source_system from viewed
+    union
+    select product_id, source_system from refunded
 
 ),
 
 final as (
 
     select
-        coalesce(products.product_id, sold.product_id) as product_id,
-        coalesce(products.product_code, sold.product_code) as product_code,
-        coalesce(products.source_system, sold.source_system) as source_system,
+        named.product_id,
+        -- An id is `<source_system>:<product_code>`.
+        substr(named.product_id, length(named.source_system) + 2) as product_code,
+        named.source_system,
         coalesce(products.product_name, sold.product_name) as product_name,
+        products.product_name_en,
+        products.spu_code,
         products.brand_name,
         products.manufacturer_code,
+        coalesce(products.category_l1_code, case when products.category_l1_name is null then viewed.category_code end) as category_l1_code,
         products.category_l1_name,
+        products.category_l2_code,
         products.category_l2_name,
+        products.category_l3_code,
         products.category_l3_name,
         products.package_size,
         coalesce(products.product_kind, sold.product_kind, 'goods') as product_kind,
+        products.currency_code,
+        products.list_price,
+        products.replenishment_days,
         coalesce(sold.product_name_variant_count, 0) as product_name_variant_count,
+        coalesce(viewed.category_variant_count, 0) as category_variant_count,
         products.product_id is null as is_inferred,
-        coalesce(products.loaded_at, sold.loaded_at) as loaded_at
-    from products
-    full outer join sold on products.product_id = sold.product_id
+        coalesce(products.is_deleted, false) as is_deleted,
+        products.launch_date,
+        coalesce(products.loaded_at, sold.loaded_at, viewed.loaded_at, refunded.loaded_at) as loaded_at
+    from named
+    left join products on named.product_id = products.product_id
+    left join sold on named.product_id = sold.product_id
+    left join viewed on named.product_id = viewed.product_id
+    left join refunded on named.product_id = refunded.product_id
 
 )
 

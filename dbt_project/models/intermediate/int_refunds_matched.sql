@@ -1,12 +1,25 @@
 with order_lines as (
 
-    select * from {{ ref('stg_order_lines') }}
+    select * from {{ ref('int_order_lines_attributed') }}
+
+),
+
+refunds as (
+
+    select * from {{ ref('stg_refunds') }}
+    where refund_status = 'refunded' and not is_deleted
 
 ),
 
 products as (
 
     select * from {{ ref('int_products_resolved') }}
+
+),
+
+order_heads as (
+
+    select * from {{ ref('int_order_heads_resolved') }}
 
 ),
 
@@ -58,7 +71,28 @@ candidates as (
 
 ),
 
-final as (
+-- A refund that names its order needs no guess; its lines say who bought and what, where the refund itself does not.
+refunded_orders as (
+
+    select
+        order_lines.order_id,
+        min(order_lines.member_id) as member_id,
+        min(order_lines.store_code) as store_code
+    from order_lines
+    where order_lines.line_kind = 'sale' and order_lines.order_id in (select refunds.order_id from refunds)
+    group by order_lines.order_id
+
+),
+
+refunded_lines as (
+
+    select order_lines.order_line_id, order_lines.product_id, order_lines.product_kind
+    from order_lines
+    where order_lines.line_kind = 'sale' and order_lines.order_line_id in (select refunds.order_line_id from refunds)
+
+),
+
+unioned as (
 
     select
         refund_lines.order_line_id as refund_id,
@@ -66,21 +100,77 @@ final as (
         candidates.original_order_id,
         refund_lines.member_id,
         refund_lines.product_id,
-        coalesce(refund_lines.product_kind, products.product_kind) as product_kind,
+        refund_lines.product_kind,
         refund_lines.source_system,
         refund_lines.batch_id,
         refund_lines.store_code,
         refund_lines.currency_code,
+        'order_lines' as source_entity,
         abs(refund_lines.quantity) as quantity,
         -refund_lines.line_amount as refund_amount,
-        refund_lines.member_id is null as is_anonymous,
         candidates.original_order_id is not null as is_original_matched,
+        refund_lines.is_void,
         refund_lines.business_date,
         refund_lines.ordered_at as refunded_at,
         refund_lines.loaded_at
     from refund_lines
     left join candidates on refund_lines.order_line_id = candidates.order_line_id
-    left join products on refund_lines.product_id = products.product_id
+    union all
+    select
+        refunds.refund_id,
+        refunds.order_id as refund_order_id,
+        refunds.order_id as original_order_id,
+        coalesce(refunds.member_id, order_heads.member_id, refunded_orders.member_id) as member_id,
+        coalesce(refunds.product_id, refunded_lines.product_id) as product_id,
+        refunded_lines.product_kind,
+        refunds.source_system,
+        refunds.batch_id,
+        coalesce(order_heads.store_code, refunded_orders.store_code) as store_code,
+        refunds.currency_code,
+        'refunds' as source_entity,
+        refunds.quantity,
+        cast(refunds.refund_amount as decimal(18, 4)) as refund_amount,
+        refunded_orders.order_id is not null as is_original_matched,
+        false as is_void,
+        -- Money that went back at no known time counts when it was asked for; then when it became known.
+        coalesce(
+            refunds.business_date, {{ business_date('refunds.requested_at') }}, {{ business_date('refunds.loaded_at') }}
+        ) as business_date,
+        coalesce(refunds.refunded_at, refunds.requested_at, refunds.loaded_at) as refunded_at,
+        refunds.loaded_at
+    from refunds
+    left join order_heads on refunds.order_id = order_heads.order_id
+    left join refunded_orders on refunds.order_id = refunded_orders.order_id
+    left join refunded_lines on refunds.order_line_id = refunded_lines.order_line_id
+
+),
+
+final as (
+
+    select
+        unioned.refund_id,
+        unioned.refund_order_id,
+        unioned.original_order_id,
+        unioned.member_id,
+        unioned.product_id,
+        coalesce(unioned.product_kind, products.product_kind, 'goods') as product_kind,
+        unioned.source_system,
+        unioned.batch_id,
+        unioned.store_code,
+        unioned.currency_code,
+        unioned.source_entity,
+        unioned.quantity,
+        unioned.refund_amount,
+        unioned.member_id is null as is_anonymous,
+        unioned.is_original_matched,
+        -- Money back for an order that never counted as a purchase must not be taken off those that do.
+        not (unioned.is_void or coalesce(originals.is_void, false)) as is_counted,
+        unioned.business_date,
+        unioned.refunded_at,
+        greatest(unioned.loaded_at, coalesce(originals.loaded_at, unioned.loaded_at)) as loaded_at
+    from unioned
+    left join products on unioned.product_id = products.product_id
+    left join order_heads as originals on unioned.original_order_id = originals.order_id
 
 )
 

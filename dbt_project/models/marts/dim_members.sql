@@ -7,6 +7,7 @@ with sighted as (
 profiles as (
 
     select * from {{ ref('stg_members') }}
+    where not is_deleted
 
 ),
 
@@ -24,7 +25,13 @@ final as (
         profiles.household_composition,
         profiles.kids_count,
         profiles.region,
+        profiles.province_code,
+        profiles.province_name,
         sighted.country_name,
+        profiles.tier_name,
+        profiles.registration_channel,
+        profiles.store_id,
+        sighted.account_flag,
         profiles.member_id is not null as has_profile,
         sighted.first_seen_date,
         profiles.registered_at,

@@ -1,11 +1,28 @@
 -- depends_on: {{ ref('stg_order_lines_landed') }}
-{{ config(materialized=order_keyed_materialization(), incremental_strategy='append', pre_hook="{{ delete_touched_events() }}") }}
+-- depends_on: {{ ref('stg_orders_landed') }}
+-- depends_on: {{ ref('stg_products_landed') }}
+{{ config(materialized=order_keyed_materialization(), incremental_strategy='append', pre_hook="{{ delete_stale_events() }}") }}
 
-with orders as (
+{%- set text = 'cast(null as ' ~ dbt.type_string() ~ ')' %}
+{#- Told before the pre-hook deletes anything: the body runs after it. -#}
+{% set is_reflagged = has_reflagged_members(this) if is_incremental() else false %}
+
+with members as (
+
+    select member_id, account_flag from {{ ref('dim_members') }}
+    where account_flag <> 'normal'
+
+),
+
+orders as (
 
     select * from {{ ref('fct_orders') }}
     {% if is_incremental() %}
-    where order_id in ({{ touched_orders(this) }})
+    where
+        order_id in ({{ touched_purchases(this) }})
+        {% if is_reflagged %}
+        or order_id not in (select kept.order_id from {{ this }} as kept where kept.event_name in ('purchase', 'order_placed') and not kept.is_behaviour)
+        {% endif %}
     {% endif %}
 
 ),
@@ -14,7 +31,11 @@ refunds as (
 
     select * from {{ ref('fct_refunds') }}
     {% if is_incremental() %}
-    where refund_order_id in ({{ touched_orders(this) }})
+    where
+        refund_order_id in ({{ touched_purchases(this) }})
+        {% if is_reflagged %}
+        or 'refund:' || refund_id not in (select kept.event_id from {{ this }} as kept where kept.event_name = 'refund' and not kept.is_behaviour)
+        {% endif %}
     {% endif %}
 
 ),
@@ -25,26 +46,91 @@ touches as (
 
 ),
 
+coupon_receipts as (
+
+    select * from {{ ref('fct_coupon_receipts') }}
+
+),
+
 coupon_redemptions as (
 
     select * from {{ ref('fct_coupon_redemptions') }}
 
 ),
 
+{% if is_incremental() %}
+changed_dates as (
+
+    {{ changed_behaviour_dates(this) }}
+
+),
+{% endif %}
+
+behaviour as (
+
+    select * from {{ ref('stg_events') }}
+    where
+        not is_deleted
+        {% if is_incremental() %}
+        and business_date in (select changed_dates.business_date from changed_dates)
+        {% endif %}
+
+),
+
+-- A rate that no hand reaches, in a minute or in a day. Exposures are logged by the page, not clicked, and say nothing of it.
+minutes as (
+
+    select
+        coalesce(member_id, anonymous_id) as actor_id,
+        business_date,
+        {{ dbt.date_trunc('minute', 'occurred_at') }} as minute_at,
+        count(*) as event_count
+    from behaviour
+    where coalesce(member_id, anonymous_id) is not null and event_name <> 'exposure'
+    group by coalesce(member_id, anonymous_id), business_date, {{ dbt.date_trunc('minute', 'occurred_at') }}
+
+),
+
+too_busy as (
+
+    select actor_id, business_date
+    from minutes
+    group by actor_id, business_date
+    having max(event_count) > {{ brand_bot_events_per_minute() }} or sum(event_count) > {{ brand_bot_events_per_day() }}
+
+),
+
 unioned as (
 
     select
-        'purchase:' || order_id as event_id,
+        case when is_void then 'order_placed:' else 'purchase:' end || order_id as event_id,
         member_id,
+        {{ text }} as anonymous_id,
+        {{ text }} as session_id,
         order_id,
-        cast(null as {{ dbt.type_string() }}) as product_id,
-        cast(null as {{ dbt.type_string() }}) as campaign_id,
+        {{ text }} as product_id,
+        {{ text }} as campaign_id,
+        {{ text }} as content_id,
         source_system,
-        'purchase' as event_name,
-        cast(null as {{ dbt.type_string() }}) as channel,
-        cast(null as {{ dbt.type_string() }}) as coupon_code,
+        {{ text }} as batch_id,
+        -- An order that was cancelled or never paid was placed, and is no purchase.
+        case when is_void then 'order_placed' else 'purchase' end as event_name,
+        {{ text }} as source_event_name,
+        channel,
+        {{ text }} as coupon_code,
+        {{ text }} as platform,
+        {{ text }} as app_version,
+        {{ text }} as page_name,
+        {{ text }} as module_name,
+        {{ text }} as category_code,
+        store_code,
         currency_code,
+        cast(null as bigint) as position,
+        unit_count as quantity,
         gross_amount as event_amount,
+        cast(null as decimal(18, 4)) as duration_seconds,
+        false as is_behaviour,
+        false as is_bot,
         false as is_time_assumed,
         business_date,
         ordered_at as event_at,
@@ -54,15 +140,31 @@ unioned as (
     select
         'refund:' || refund_id as event_id,
         member_id,
+        {{ text }} as anonymous_id,
+        {{ text }} as session_id,
         refund_order_id as order_id,
         product_id,
-        cast(null as {{ dbt.type_string() }}) as campaign_id,
+        {{ text }} as campaign_id,
+        {{ text }} as content_id,
         source_system,
+        {{ text }} as batch_id,
         'refund' as event_name,
-        cast(null as {{ dbt.type_string() }}) as channel,
-        cast(null as {{ dbt.type_string() }}) as coupon_code,
+        {{ text }} as source_event_name,
+        {{ text }} as channel,
+        {{ text }} as coupon_code,
+        {{ text }} as platform,
+        {{ text }} as app_version,
+        {{ text }} as page_name,
+        {{ text }} as module_name,
+        {{ text }} as category_code,
+        store_code,
         currency_code,
+        cast(null as bigint) as position,
+        quantity,
         {{ money('refund_amount') }} as event_amount,
+        cast(null as decimal(18, 4)) as duration_seconds,
+        false as is_behaviour,
+        false as is_bot,
         false as is_time_assumed,
         business_date,
         refunded_at as event_at,
@@ -72,15 +174,31 @@ unioned as (
     select
         'touch:' || touch_id as event_id,
         member_id,
-        cast(null as {{ dbt.type_string() }}) as order_id,
-        cast(null as {{ dbt.type_string() }}) as product_id,
+        {{ text }} as anonymous_id,
+        {{ text }} as session_id,
+        {{ text }} as order_id,
+        {{ text }} as product_id,
         campaign_id,
+        {{ text }} as content_id,
         source_system,
+        {{ text }} as batch_id,
         'touch_' || touch_type as event_name,
+        {{ text }} as source_event_name,
         channel,
-        cast(null as {{ dbt.type_string() }}) as coupon_code,
-        cast(null as {{ dbt.type_string() }}) as currency_code,
+        {{ text }} as coupon_code,
+        {{ text }} as platform,
+        {{ text }} as app_version,
+        {{ text }} as page_name,
+        {{ text }} as module_name,
+        {{ text }} as category_code,
+        {{ text }} as store_code,
+        {{ text }} as currency_code,
+        cast(null as bigint) as position,
+        cast(null as decimal(18, 4)) as quantity,
         cast(null as decimal(18, 2)) as event_amount,
+        cast(null as decimal(18, 4)) as duration_seconds,
+        false as is_behaviour,
+        false as is_bot,
         is_date_assumed as is_time_assumed,
         business_date,
         touched_at as event_at,
@@ -88,48 +206,163 @@ unioned as (
     from touches
     union all
     select
+        'coupon_receipt:' || receipt_id as event_id,
+        member_id,
+        {{ text }} as anonymous_id,
+        {{ text }} as session_id,
+        {{ text }} as order_id,
+        {{ text }} as product_id,
+        campaign_id,
+        {{ text }} as content_id,
+        source_system,
+        {{ text }} as batch_id,
+        'coupon_receipt' as event_name,
+        {{ text }} as source_event_name,
+        {{ text }} as channel,
+        coupon_code,
+        {{ text }} as platform,
+        {{ text }} as app_version,
+        {{ text }} as page_name,
+        {{ text }} as module_name,
+        {{ text }} as category_code,
+        {{ text }} as store_code,
+        {{ text }} as currency_code,
+        cast(null as bigint) as position,
+        cast(null as decimal(18, 4)) as quantity,
+        cast(null as decimal(18, 2)) as event_amount,
+        cast(null as decimal(18, 4)) as duration_seconds,
+        false as is_behaviour,
+        false as is_bot,
+        false as is_time_assumed,
+        business_date,
+        received_at as event_at,
+        loaded_at
+    from coupon_receipts
+    union all
+    select
         'coupon_redemption:' || redemption_id as event_id,
         member_id,
+        {{ text }} as anonymous_id,
+        {{ text }} as session_id,
         order_id,
-        cast(null as {{ dbt.type_string() }}) as product_id,
+        {{ text }} as product_id,
         campaign_id,
+        {{ text }} as content_id,
         source_system,
+        {{ text }} as batch_id,
         'coupon_redemption' as event_name,
-        cast(null as {{ dbt.type_string() }}) as channel,
+        {{ text }} as source_event_name,
+        {{ text }} as channel,
         coupon_code,
-        cast(null as {{ dbt.type_string() }}) as currency_code,
+        {{ text }} as platform,
+        {{ text }} as app_version,
+        {{ text }} as page_name,
+        {{ text }} as module_name,
+        {{ text }} as category_code,
+        {{ text }} as store_code,
+        {{ text }} as currency_code,
+        cast(null as bigint) as position,
+        cast(null as decimal(18, 4)) as quantity,
         cast(null as decimal(18, 2)) as event_amount,
+        cast(null as decimal(18, 4)) as duration_seconds,
+        false as is_behaviour,
+        false as is_bot,
         not is_order_matched as is_time_assumed,
         business_date,
         redeemed_at as event_at,
         loaded_at
     from coupon_redemptions
+    union all
+    select
+        behaviour.event_id,
+        behaviour.member_id,
+        behaviour.anonymous_id,
+        behaviour.session_id,
+        behaviour.order_id,
+        behaviour.product_id,
+        behaviour.campaign_id,
+        behaviour.content_id,
+        behaviour.source_system,
+        behaviour.batch_id,
+        {% if brand_has_orders() -%}
+        -- Orders are this brand's purchases: what a client reports of one goes under a name of its own, or each would count twice.
+        case when behaviour.event_name = 'purchase' then 'purchase_reported' else behaviour.event_name end as event_name,
+        {%- else -%}
+        behaviour.event_name,
+        {%- endif %}
+        behaviour.event_name as source_event_name,
+        {{ text }} as channel,
+        {{ text }} as coupon_code,
+        behaviour.platform,
+        behaviour.app_version,
+        behaviour.page_name,
+        behaviour.module_name,
+        behaviour.category_code,
+        behaviour.store_code,
+        {{ text }} as currency_code,
+        behaviour.position,
+        behaviour.quantity,
+        {{ money('behaviour.event_amount') }} as event_amount,
+        behaviour.duration_seconds,
+        true as is_behaviour,
+        behaviour.is_bot or too_busy.actor_id is not null as is_bot,
+        false as is_time_assumed,
+        behaviour.business_date,
+        behaviour.occurred_at as event_at,
+        behaviour.loaded_at
+    from behaviour
+    left join too_busy
+        on coalesce(behaviour.member_id, behaviour.anonymous_id) = too_busy.actor_id
+        and behaviour.business_date = too_busy.business_date
+    {% if is_incremental() %}
+    where behaviour.event_id not in (
+        select kept.event_id from {{ this }} as kept
+        where kept.is_behaviour and kept.business_date in (select changed_dates.business_date from changed_dates)
+    )
+    {% endif %}
 
 ),
 
 final as (
 
     select
-        event_id,
-        member_id,
-        -- A clickstream fills these two; purchases, refunds, touches and coupons have neither device nor session.
-        cast(null as {{ dbt.type_string() }}) as anonymous_id,
-        cast(null as {{ dbt.type_string() }}) as session_id,
-        order_id,
-        product_id,
-        campaign_id,
-        source_system,
-        event_name,
-        channel,
-        coupon_code,
-        currency_code,
-        event_amount,
-        member_id is null as is_anonymous,
-        is_time_assumed,
-        business_date,
-        event_at,
-        loaded_at
+        unioned.event_id,
+        unioned.member_id,
+        unioned.anonymous_id,
+        unioned.session_id,
+        unioned.order_id,
+        unioned.product_id,
+        unioned.campaign_id,
+        unioned.content_id,
+        unioned.source_system,
+        unioned.batch_id,
+        unioned.event_name,
+        unioned.source_event_name,
+        unioned.channel,
+        unioned.coupon_code,
+        unioned.platform,
+        unioned.app_version,
+        unioned.page_name,
+        unioned.module_name,
+        unioned.category_code,
+        unioned.store_code,
+        unioned.currency_code,
+        coalesce(members.account_flag, 'normal') as account_flag,
+        cast(unioned.position as integer) as position,
+        cast(unioned.quantity as decimal(18, 4)) as quantity,
+        cast(unioned.event_amount as decimal(18, 2)) as event_amount,
+        cast(unioned.duration_seconds as decimal(18, 4)) as duration_seconds,
+        unioned.member_id is null as is_anonymous,
+        unioned.is_behaviour,
+        unioned.is_bot or coalesce(members.account_flag = 'robot', false) as is_bot,
+        coalesce(members.account_flag in ('test', 'internal'), false) as is_internal,
+        not {{ is_within_calendar('unioned.business_date') }} as is_outside_calendar,
+        unioned.is_time_assumed,
+        unioned.business_date,
+        unioned.event_at,
+        unioned.loaded_at
     from unioned
+    left join members on unioned.member_id = members.member_id
 
 )
 

@@ -17,10 +17,12 @@ final as (
         store_code,
         currency_code,
         product_kind,
+        source_entity,
         cast(quantity as decimal(18, 4)) as quantity,
         cast(refund_amount as decimal(18, 4)) as refund_amount,
         is_anonymous,
         is_original_matched,
+        is_counted,
         business_date,
         refunded_at,
         loaded_at

@@ -14,6 +14,7 @@ final as (
         channel,
         touch_type,
         is_date_assumed,
+        is_holdout,
         business_date,
         touched_at,
         loaded_at

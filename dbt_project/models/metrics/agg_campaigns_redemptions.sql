@@ -6,7 +6,9 @@ with campaigns as (
 
 touches as (
 
+    -- Whoever was planned and held back, or could not be reached, was not touched.
     select * from {{ ref('fct_touches') }}
+    where touch_type = 'sent'
 
 ),
 

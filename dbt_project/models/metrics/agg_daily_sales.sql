@@ -1,4 +1,6 @@
 -- depends_on: {{ ref('stg_order_lines_landed') }}
+-- depends_on: {{ ref('stg_orders_landed') }}
+-- depends_on: {{ ref('stg_products_landed') }}
 {{ config(
     materialized=order_keyed_materialization(),
     incremental_strategy='append',
@@ -22,6 +24,7 @@ refunds as (
     select * from {{ ref('fct_refunds') }}
     where
         product_kind <> 'service'
+        and is_counted
         {% if is_incremental() %}
         and business_date in ({{ touched_business_dates(this) }})
         {% endif %}

@@ -1,6 +1,8 @@
 with member_tags as (
 
+    -- Without orders nobody is at any stage.
     select * from {{ ref('member_tags') }}
+    where lifecycle_state is not null
 
 ),
 

@@ -1,26 +1,6 @@
 with campaigns as (
 
-    select * from {{ source('raw', 'campaigns') }}
-
-),
-
-batches as (
-
-    select batch_id from {{ ref('stg_load_batches') }}
-    where is_current and entity = 'campaigns'
-
-),
-
--- The same key twice: the first one seen counts, whatever the order of arrival within a load.
-deduplicated as (
-
-    select campaigns.*
-    from campaigns
-    inner join batches on campaigns.batch_id = batches.batch_id
-    qualify row_number() over (
-        partition by campaigns.source_system, campaigns.campaign_code
-        order by campaigns.loaded_at nulls last, campaigns.batch_id nulls last, campaigns.source_row_number nulls last
-    ) = 1
+    {{ newest_versions('campaigns', ['campaign_code']) }}
 
 ),
 
@@ -33,10 +13,20 @@ final as (
         batch_id,
         campaign_name,
         campaign_type,
+        channel,
+        goal,
+        currency_code,
+        holdout_share,
+        budget_amount,
+        {{ is_deleted_flag() }},
         starts_on as start_date,
         ends_on as end_date,
+        starts_at,
+        ends_at,
+        changed_at,
+        {{ deleted_at() }},
         loaded_at
-    from deduplicated
+    from campaigns
 
 )
 

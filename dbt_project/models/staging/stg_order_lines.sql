@@ -51,8 +51,8 @@ repeated as (
 
 ),
 
--- The same key twice: the first one seen counts, whatever the order of arrival within a load.
-first_seen as (
+-- The same key twice: its newest version counts.
+newest as (
 
     select touched_lines.*
     from touched_lines
@@ -61,9 +61,7 @@ first_seen as (
         and touched_lines.order_line_number = repeated.order_line_number
     qualify row_number() over (
         partition by touched_lines.order_id, touched_lines.order_line_number
-        order by
-            touched_lines.loaded_at nulls last, touched_lines.batch_id nulls last,
-            touched_lines.source_row_number nulls last
+        {{ newest_first('touched_lines') }}
     ) = 1
 
 ),
@@ -77,7 +75,7 @@ deduplicated as (
         and touched_lines.order_line_number = repeated.order_line_number
     where repeated.order_id is null
     union all
-    select * from first_seen
+    select * from newest
 
 ),
 
@@ -88,6 +86,7 @@ final as (
         order_id,
         {{ member_id('source_system', 'member_key') }} as member_id,
         {{ entity_id('source_system', 'product_code') }} as product_id,
+        {{ entity_id('source_system', 'store_code') }} as store_id,
         member_key,
         product_code,
         source_system,
@@ -105,8 +104,11 @@ final as (
         line_amount,
         store_discount_amount,
         coupon_discount_amount,
+        {{ is_deleted_flag() }},
         {{ business_date('ordered_at') }} as business_date,
         ordered_at,
+        changed_at,
+        {{ deleted_at() }},
         loaded_at
     from deduplicated
 

@@ -12,12 +12,12 @@ batches as (
 
 ),
 
--- A file is touched when its newest batch comes in; so are all the orders it ever named.
+-- A file is touched when its newest batch, or rows of it that had been set aside, come in; so are all the orders it ever named.
 files as (
 
-    select source_system, source_file, max(loaded_at) as touched_at
+    select source_system, origin_file, max(loaded_at) as touched_at
     from batches
-    group by source_system, source_file
+    group by source_system, origin_file
 
 ),
 
@@ -25,17 +25,19 @@ final as (
 
     select
         {{ entity_id('order_lines.source_system', 'order_lines.order_key') }} as order_id,
+        {{ entity_id('order_lines.source_system', 'order_lines.product_code') }} as product_id,
         order_lines.batch_id,
         cast(order_lines.order_line_number as {{ dbt.type_string() }}) as order_line_number,
         order_lines.line_amount,
         batches.is_current,
+        coalesce(order_lines.is_deleted, false) as is_deleted,
         {{ business_date('order_lines.ordered_at') }} as business_date,
         files.touched_at
     from order_lines
     inner join batches on order_lines.batch_id = batches.batch_id
     inner join files
-        on order_lines.source_file = files.source_file
-        and order_lines.source_system = files.source_system
+        on batches.origin_file = files.origin_file
+        and batches.source_system = files.source_system
 
 )
 

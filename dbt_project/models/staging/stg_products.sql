@@ -1,26 +1,6 @@
 with products as (
 
-    select * from {{ source('raw', 'products') }}
-
-),
-
-batches as (
-
-    select batch_id from {{ ref('stg_load_batches') }}
-    where is_current and entity = 'products'
-
-),
-
--- The same key twice: the first one seen counts, whatever the order of arrival within a load.
-deduplicated as (
-
-    select products.*
-    from products
-    inner join batches on products.batch_id = batches.batch_id
-    qualify row_number() over (
-        partition by products.source_system, products.product_code
-        order by products.loaded_at nulls last, products.batch_id nulls last, products.source_row_number nulls last
-    ) = 1
+    {{ newest_versions('products', ['product_code']) }}
 
 ),
 
@@ -32,15 +12,30 @@ final as (
         source_system,
         batch_id,
         product_name,
+        product_name_en,
+        spu_code,
         brand_name,
         manufacturer_code,
+        category_l1_code,
         category_l1_name,
+        category_l2_code,
         category_l2_name,
+        category_l3_code,
         category_l3_name,
         package_size,
+        attributes,
+        description,
         product_kind,
+        currency_code,
+        list_price,
+        cost_price,
+        replenishment_days,
+        {{ is_deleted_flag() }},
+        launched_on as launch_date,
+        changed_at,
+        {{ deleted_at() }},
         loaded_at
-    from deduplicated
+    from products
 
 )
 

@@ -16,7 +16,7 @@ clocks as (
 order_lines as (
 
     select * from {{ ref('fct_order_lines') }}
-    where member_id is not null and line_kind = 'sale' and product_kind <> 'service'
+    where member_id is not null and line_kind = 'sale' and product_kind not in ('service', 'gift') and not is_void
 
 ),
 
@@ -26,7 +26,7 @@ products as (
         product_id,
         brand_name,
         -- A brand without a category tree still has its product numbers: their first two characters group like with like.
-        coalesce(category_l2_name, category_l1_name, substr(product_code, 1, 2)) as category_name
+        coalesce(category_l2_name, category_l1_name, category_l2_code, category_l1_code, substr(product_code, 1, 2)) as category_name
     from {{ ref('dim_products') }}
 
 ),

@@ -24,7 +24,7 @@ refunds as (
 
     -- Orders leave services out of what is spent, so their refunds stay out of what is given back.
     select * from {{ ref('fct_refunds') }}
-    where member_id is not null and product_kind <> 'service'
+    where member_id is not null and product_kind <> 'service' and is_counted
 
 ),
 

@@ -41,8 +41,8 @@ def automation() -> dg.Definitions:
     @dg.sensor(
         name="source_files_arrived_build_sensor",
         job=build_brand_job,
-        minimum_interval_seconds=60,
-        description="Starts a run when source files are new or changed, over the business dates they are for.",
+        minimum_interval_seconds=30,
+        description="Within a minute of their arrival: starts a run over the business dates that new or changed source files are for.",
     )
     def source_files_arrived_build_sensor(context: dg.SensorEvaluationContext):
         try:

@@ -1,12 +1,47 @@
-"""Raw assets: one per contract entity that the brand has. Each lands the entity's new files in the lake."""
+"""Raw assets: one per contract entity that the brand has. Each lands the entity's new files in the lake.
+
+Databases and APIs are first read into files, once per run: `tessera run` has done so before it starts the run.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
 from orchestration.landing import land as landing
 from orchestration.landing.contract import load_contract
-from orchestration.landing.errors import LandingError
+from orchestration.landing.errors import LandingError, SourceUnavailable
+from orchestration.landing.extract.run import extract_once
+from orchestration.landing.lake import Batch
 from orchestration.partitions import ONE_RUN, business_dates
 from orchestration.resources import BrandRun, current_brand, window_of
+
+_ROWS_SHOWN = 20
+_COUNTS = ("rows_in", "rows_landed", "rows_quarantined", "rows_tombstoned")
+
+
+def batch_metadata(batches: Sequence[Batch]) -> dict[str, Any]:
+    """What the UI shows of a load: counts, reasons of quarantine and drift of columns; names and numbers, no values."""
+    reasons: Counter[str] = Counter()
+    for batch in batches:
+        reasons.update(batch.quarantine_reasons)
+    metadata: dict[str, Any] = {"batches": len(batches)}
+    metadata |= {name: sum(getattr(batch, name) for batch in batches) for name in _COUNTS}
+    if reasons:
+        lines = [f"| {reason} | {count:,} |" for reason, count in reasons.most_common(_ROWS_SHOWN)]
+        metadata["quarantine_reasons"] = _table("| reason | rows |", lines)
+    drifted = [(batch.source_file, found) for batch in batches for found in batch.drift]
+    if drifted:
+        lines = [f"| {file} | {d['column']} | {d['kind']} | {d['policy']} |" for file, d in drifted[:_ROWS_SHOWN]]
+        metadata["schema_drift"] = _table("| file | column | is | policy |", lines)
+        metadata["drifted_columns"] = len(drifted)
+    return metadata
+
+
+def _table(head: str, lines: list[str]) -> dg.MarkdownMetadataValue:
+    rule = "|" + "---|" * (head.count("|") - 1)
+    return dg.MetadataValue.md("\n".join([head, rule, *lines]))
 
 
 def _raw_asset(entity: str, *, is_daily: bool) -> dg.AssetsDefinition:
@@ -22,23 +57,23 @@ def _raw_asset(entity: str, *, is_daily: bool) -> dg.AssetsDefinition:
         kinds={"parquet"},
     )
     def _raw(context: dg.AssetExecutionContext, brand_run: BrandRun) -> dg.MaterializeResult:
+        settings, brand = brand_run.settings, brand_run.brand
         try:
+            extract_once(settings, brand, context.run_id, entity=entity, log=context.log.info)
             batches = landing.land(
-                brand_run.settings,
-                brand_run.brand,
+                settings,
+                brand,
                 entity,
                 window=window_of(context) if is_daily else None,
                 log=context.log.info,
             )
+        except SourceUnavailable as error:
+            raise dg.Failure(str(error)) from None
         except LandingError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        totals = {
-            name: sum(getattr(batch, name) for batch in batches)
-            for name in ("rows_in", "rows_landed", "rows_quarantined")
-        }
         if not batches:
             context.log.info(f"{entity}: nothing new")
-        return dg.MaterializeResult(metadata={"batches": len(batches), **totals})
+        return dg.MaterializeResult(metadata=batch_metadata(batches))
 
     return _raw
 

@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from orchestration.build_file import EVALUATIONS, SCORES
+from orchestration.landing import land as landing
 from orchestration.quality.adapter import gate_checks
 from orchestration.quality.suites import models as suites
 from orchestration.resources import BrandRun
@@ -35,6 +36,13 @@ def _tasks(brand_run: BrandRun):
         "churn_scores": churn_task(parameters.churn_horizon_days, parameters.churn_active_days),
         "propensity_scores": propensity_task(parameters.purchase_horizon_days),
     }
+
+
+def _no_orders(brand_run: BrandRun, as_of_date: date) -> str:
+    """Why there is nothing to learn from, when not one purchase is known: a brand may do without orders."""
+    if "order_lines" not in landing.entities(brand_run.brand):
+        return "no orders: the brand has no source of order_lines"
+    return f"no orders: no valid order of a member before {as_of_date}"
 
 
 def _declined(task, reason: str, as_of_date: date) -> pd.DataFrame:
@@ -80,14 +88,17 @@ def _champion_figures(evaluation: pd.DataFrame) -> dict[str, float]:
 )
 def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
     from ml.common.artifacts import save_artifact
-    from ml.common.pipeline import train_and_score
+    from ml.common.pipeline import TrainResult, train_and_score
 
     as_of_date = brand_run.as_of_date()
     features = brand_run.query(FEATURES_SQL)
     purchase_days = brand_run.query(PURCHASE_DAYS_SQL, [as_of_date])
     evaluations = []
     for table, task in _tasks(brand_run).items():
-        result = train_and_score(features, purchase_days, task, as_of_date)
+        if purchase_days.empty:
+            result = TrainResult(task, "not_trained", _no_orders(brand_run, as_of_date))
+        else:
+            result = train_and_score(features, purchase_days, task, as_of_date)
         if result.status == "trained":
             save_artifact(result, brand_run.settings.artifacts_dir / task.name)
             evaluations.append(result.evaluation)

@@ -30,7 +30,16 @@ UPSTREAM = (
     ("ops", "load_batches"),
     ("ops", "cleaning_rule_hits"),
     ("ops", "reconciliation"),
+    ("ops", "quarantine_reasons"),
+    ("ops", "standardising"),
+    ("ops", "entity_coverage"),
+    ("ops", "late_arrivals"),
     ("marts", "fct_events"),
+    ("reference", "ref_calendar_days"),
+    ("reference", "ref_festivals"),
+    ("reference", "ref_regions"),
+    ("reference", "ref_exchange_rates"),
+    ("reference", "ref_categories"),
     ("ml", "churn_scores"),
     ("ml", "propensity_scores"),
     ("ml", "model_evaluations"),
@@ -47,7 +56,7 @@ def _suites(brand_run: BrandRun | None = None) -> tuple[Suite, ...]:
     shrinkage = publish.shrinkage(
         kept or {"marts.dim_members": 1}, max_shrink_rate=current_brand().publish.max_shrink_rate
     )
-    return (publish.RECONCILIATION, publish.CONTENT, shrinkage)
+    return (publish.RECONCILIATION, publish.content(landing.entities(current_brand())), shrinkage)
 
 
 def _summary(brand_run: BrandRun, run_id: str) -> dict[str, int]:

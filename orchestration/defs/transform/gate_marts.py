@@ -12,5 +12,4 @@ from orchestration.resources import current_brand
 
 @dg.definitions
 def gate_marts() -> dg.Definitions:
-    suites = marts.suites(has_redemptions="coupon_redemptions" in landing.entities(current_brand()))
-    return dg.Definitions(asset_checks=[gate_checks(marts.GATE, suites)])
+    return dg.Definitions(asset_checks=[gate_checks(marts.GATE, marts.suites(landing.entities(current_brand())))])

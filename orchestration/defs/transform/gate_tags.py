@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import dagster as dg
+
+from orchestration.landing import land as landing
 from orchestration.quality.adapter import gate_checks
 from orchestration.quality.suites import tags
+from orchestration.resources import current_brand
 
-gate_tags = gate_checks(tags.GATE, tags.suites())
+
+@dg.definitions
+def gate_tags() -> dg.Definitions:
+    return dg.Definitions(asset_checks=[gate_checks(tags.GATE, tags.suites(landing.entities(current_brand())))])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from orchestration.quality.suite import Suite
 from orchestration.quality.suites.expect import between, equal_columns, not_null, row_count, zero
 
@@ -16,10 +18,10 @@ MEMBER_TAGS = Suite(
         select
             (select count(*) from marts.dim_members) as member_count,
             (select count(*) from tags.member_tags) as tagged_member_count,
-            (select sum(order_count_total) from tags.member_tags) as tagged_order_count,
+            (select coalesce(sum(order_count_total), 0) from tags.member_tags) as tagged_order_count,
             (select count(*) from marts.fct_orders, intermediate.int_clocks_resolved as clocks
                 where member_id is not null and is_valid and business_date < clocks.as_of_date) as order_count,
-            (select sum(spend_amount_total) from tags.member_tags) as tagged_spend_amount,
+            (select coalesce(sum(spend_amount_total), 0) from tags.member_tags) as tagged_spend_amount,
             (select coalesce(sum(gross_amount), 0) from marts.fct_orders, intermediate.int_clocks_resolved as clocks
                 where member_id is not null and is_valid and business_date < clocks.as_of_date) as spend_amount,
             (select count(*) from tags.member_tags where (lifecycle_state = 'prospect') <> (order_count_total = 0))
@@ -78,5 +80,6 @@ RFM = Suite(
 )
 
 
-def suites() -> tuple[Suite, ...]:
-    return (MEMBER_TAGS, CATALOGUE, RFM)
+def suites(entities: Collection[str]) -> tuple[Suite, ...]:
+    """Suites of the tags for a brand that has sources of these entities: nobody has a recency without orders."""
+    return (MEMBER_TAGS, CATALOGUE, RFM) if "order_lines" in entities else (MEMBER_TAGS, CATALOGUE)

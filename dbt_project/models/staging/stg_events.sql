@@ -1,0 +1,185 @@
+{{ config(
+    materialized=order_keyed_materialization(), incremental_strategy='delete+insert', unique_key='event_id',
+    post_hook="{{ forget_superseded_batches('events') }}"
+) }}
+
+{#- Sources and the table itself are named where they are read: a common table would be written out whole, with all its history. -#}
+{% if is_incremental() %}
+with batches as (
+
+    select batch_id from {{ ref('stg_load_batches') }}
+    where is_current and entity = 'events'
+
+),
+
+-- What is staged says which batches it came from; no clock is asked, so batches may come in any order.
+staged_batches as (
+
+    select distinct batch_id from {{ this }}
+
+),
+
+new_batches as (
+
+    select batches.batch_id
+    from batches
+    left join staged_batches on batches.batch_id = staged_batches.batch_id
+    where staged_batches.batch_id is null
+
+),
+
+-- Events whose row came with a batch that a newer one of its file has replaced. Another batch may still have them.
+lost as (
+
+    select staged.event_id
+    from {{ this }} as staged
+    left join batches on staged.batch_id = batches.batch_id
+    where
+        batches.batch_id is null
+        or {{ is_in_window('staged.business_date') }}
+
+),
+
+-- What the new batches bring, and what others have of the events that are open.
+judged as (
+
+    select
+        events.*,
+        {{ entity_id('events.source_system', 'events.event_key') }} as event_id
+    from {{ source('raw', 'events') }} as events
+    inner join new_batches on events.batch_id = new_batches.batch_id
+    union all
+    select
+        events.*,
+        {{ entity_id('events.source_system', 'events.event_key') }} as event_id
+    from {{ source('raw', 'events') }} as events
+    inner join batches on events.batch_id = batches.batch_id
+    left join new_batches on events.batch_id = new_batches.batch_id
+    where
+        new_batches.batch_id is null
+        and (
+            {{ entity_id('events.source_system', 'events.event_key') }} in (select lost.event_id from lost)
+            or {{ is_in_window(business_date('events.occurred_at')) }}
+        )
+
+),
+
+-- Keys that come twice, or are staged already.
+contested as (
+
+    select event_id
+    from judged
+    group by event_id
+    having count(*) > 1
+    union
+    select staged.event_id
+    from {{ this }} as staged
+    where staged.event_id in (select judged.event_id from judged)
+
+),
+
+rivals as (
+
+    select
+        judged.event_id, judged.batch_id, judged.change_sequence, judged.source_row_number, false as is_staged,
+        judged.changed_at, judged.loaded_at
+    from judged
+    inner join contested on judged.event_id = contested.event_id
+    union all
+    select
+        staged.event_id, staged.batch_id, staged.change_sequence, staged.source_row_number, true as is_staged,
+        staged.changed_at, staged.loaded_at
+    from {{ this }} as staged
+    where
+        staged.event_id in (select contested.event_id from contested)
+        and staged.event_id not in (select lost.event_id from lost)
+
+),
+
+newest as (
+
+    select rivals.*
+    from rivals
+    qualify row_number() over (
+        partition by rivals.event_id
+        {{ newest_first('rivals') }}
+    ) = 1
+
+),
+
+-- A staged row that is still the newest stays where it is.
+kept as (
+
+    select judged.*
+    from judged
+    left join contested on judged.event_id = contested.event_id
+    where contested.event_id is null
+    union all
+    select judged.*
+    from judged
+    inner join newest
+        on judged.event_id = newest.event_id
+        and judged.batch_id = newest.batch_id
+        and coalesce(judged.source_row_number, -1) = coalesce(newest.source_row_number, -1)
+    where not newest.is_staged
+
+),
+
+{% else %}
+with kept as (
+
+    {{ newest_versions('events', ['event_key'], is_large=true) }}
+
+),
+
+{% endif %}
+final as (
+
+    select
+        {{ entity_id('source_system', 'event_key') }} as event_id,
+        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ anonymous_id('source_system', 'anonymous_key') }} as anonymous_id,
+        {{ entity_id('source_system', 'session_key') }} as session_id,
+        {{ entity_id('source_system', 'product_code') }} as product_id,
+        {{ entity_id('source_system', 'category_code') }} as category_id,
+        {{ entity_id('source_system', 'store_code') }} as store_id,
+        {{ entity_id('source_system', 'order_key') }} as order_id,
+        {{ entity_id('source_system', 'content_key') }} as content_id,
+        {{ entity_id('source_system', 'campaign_code') }} as campaign_id,
+        member_key,
+        session_key,
+        category_code,
+        store_code,
+        content_key,
+        source_system,
+        batch_id,
+        event_name,
+        platform,
+        app_version,
+        page_name,
+        module_name,
+        search_text,
+        referrer,
+        utm_source,
+        utm_medium,
+        user_agent,
+        ip_hash,
+        properties,
+        position,
+        quantity,
+        event_amount,
+        duration_seconds,
+        change_sequence,
+        source_row_number,
+        {{ is_bot('user_agent') }} as is_bot,
+        {{ is_deleted_flag() }},
+        {{ business_date('occurred_at') }} as business_date,
+        occurred_at,
+        changed_at,
+        {{ deleted_at() }},
+        loaded_at
+    from kept
+
+)
+
+select * from final

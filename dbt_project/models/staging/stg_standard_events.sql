@@ -1,0 +1,19 @@
+with standard_events as (
+
+    select * from {{ source('config', 'standard_events') }}
+
+),
+
+final as (
+
+    select
+        event_name,
+        label_zh,
+        label_en,
+        feeds_zh,
+        feeds_en
+    from standard_events
+
+)
+
+select * from final
