@@ -1,5 +1,5 @@
 # Two commands matter: `make run` and `make test`. Both set up what they need first.
-BRAND ?= complete_journey
+BRAND ?= demo
 PORT ?= 3000
 PYTHON ?= python3
 VENV := .venv
@@ -29,7 +29,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 setup: $(STAMP) ## create .venv and install the pinned packages
 
-run: setup ## build and publish the brand's warehouse (BRAND=complete_journey)
+run: setup ## build and publish the brand's warehouse (BRAND=demo)
 	@$(BIN)/tessera run --brand $(BRAND)
 
 test: setup ## the whole suite

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_BRAND = "complete_journey"
+DEFAULT_BRAND = "demo"
 
 # name -> what it does; the whole public surface of the environment.
 ENVIRONMENT = {

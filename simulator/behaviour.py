@@ -17,7 +17,6 @@ from simulator.seasons import Seasons
 from simulator.tables import Table, rows, stack_referring, take
 
 ON_APP, ON_MINI, ON_WEB = range(3)
-SURFACES = ("app", "miniprogram", "web")
 # Standard names (orchestration/landing/events.yml); each system writes some of them its own way.
 EVENTS = ("app_open", "page_view", "page_leave", "click", "exposure", "view", "search", "favourite", "unfavourite", "cart", "uncart",
           "checkout", "purchase", "coupon_claim", "share", "content_view", "content_like", "live_enter", "live_leave",
@@ -71,7 +70,7 @@ def make_visits(
     return visits, take(events, events["at"] < config.seconds)
 
 
-def _visits(rng: np.random.Generator, people: Table, person: np.ndarray, at: np.ndarray, **more: np.ndarray) -> Table:
+def _visits(rng: np.random.Generator, people: Table, person: np.ndarray, at: np.ndarray) -> Table:
     size = len(person)
     has_app = people["accounts"][person, APP] <= at
     has_mini = people["accounts"][person, MINI] <= at
@@ -83,7 +82,7 @@ def _visits(rng: np.random.Generator, people: Table, person: np.ndarray, at: np.
     surface = np.where(drawn < weight_app, ON_APP, np.where(drawn < weight_app + weight_mini, ON_MINI, ON_WEB)).astype(
         np.int8
     )
-    table: Table = {
+    return {
         "person": person.astype(np.int64),
         "at": at.astype(np.int64),
         "surface": surface,
@@ -94,8 +93,6 @@ def _visits(rng: np.random.Generator, people: Table, person: np.ndarray, at: np.
         "is_bot": np.zeros(size, dtype=bool),
         "registers": np.zeros(size, dtype=bool),
     }
-    table.update(more)
-    return table
 
 
 def _logins(

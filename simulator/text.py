@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from simulator.config import SimulatorConfig
+from simulator.config import UTC_OFFSET_SECONDS, SimulatorConfig
 from simulator.population import NEVER
 
 Text: TypeAlias = pa.Array
@@ -53,11 +53,6 @@ def joined(*parts: Text | str) -> Text:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def joined_present(*parts: Text | str) -> Text:
-    """Parts side by side; a part that is null is left out."""
-    return pc.binary_join_element_wise(*parts, "", null_handling="skip")
-
-
 def where(mask: np.ndarray, yes: Text | str | None, no: Text | str | None) -> Text:
     return pc.if_else(
         pa.array(mask), pa.scalar(yes, pa.string()) if not isinstance(yes, pa.Array) else yes,
@@ -84,7 +79,7 @@ def day(config: SimulatorConfig, days: np.ndarray) -> Text:
 
 def epoch(config: SimulatorConfig, seconds: np.ndarray) -> np.ndarray:
     """Seconds of the period as seconds since 1970 UTC."""
-    return seconds.astype(np.int64) + np.datetime64(config.start, "s").astype(np.int64) - 8 * 3600
+    return seconds.astype(np.int64) + np.datetime64(config.start, "s").astype(np.int64) - UTC_OFFSET_SECONDS
 
 
 def yuan(fen: np.ndarray) -> Text:
@@ -93,12 +88,8 @@ def yuan(fen: np.ndarray) -> Text:
 
 
 def decimal(fen: np.ndarray) -> pa.Array:
-    """Fen as decimal(18, 2) yuan, exactly."""
-    return yuan(np.abs(fen)).cast(pa.decimal128(18, 2)) if (fen >= 0).all() else _signed(fen)
-
-
-def _signed(fen: np.ndarray) -> pa.Array:
-    return where(fen < 0, joined("-", yuan(np.abs(fen))), yuan(np.abs(fen))).cast(pa.decimal128(18, 2))
+    """Fen as decimal(18, 2) yuan, exactly; amounts are never negative."""
+    return yuan(fen).cast(pa.decimal128(18, 2))
 
 
 def full_width(text: Text) -> Text:

@@ -514,7 +514,9 @@ def _type_rows(
         pass
     except duckdb.Error as error:
         # A Parquet file is read as it is typed: damage shows only here.
-        raise LandingError(f"{file.name}: cannot be read to its end ({type(error).__name__}); deliver it again") from None
+        raise LandingError(
+            f"{file.name}: cannot be read to its end ({type(error).__name__}); deliver it again"
+        ) from None
     try:
         with try_is_safe(connection):
             create(guarded=True)
@@ -537,22 +539,32 @@ def _mark_duplicate_keys(
     """Rows with the key and version of an earlier good row and other content get a reason; exact repeats are left to
     staging. A snapshot has one row of each key, whatever version it says it is.
     """
-    files = [FILE_NUMBER] if by_file else []
-    key = ", ".join([*files, *entity.key, *(["changed_at", "change_sequence"] if by_version else [])])
-    row = ", ".join([*files, ROW_NUMBER])
-    (repeated,) = connection.execute(
-        f"select count(*) from (select 1 from typed where set_aside_for is null group by {key} having count(*) > 1)"
-    ).fetchone() or (0,)
-    if not repeated:
+    keys = [
+        *([FILE_NUMBER] if by_file else []),
+        *entity.key,
+        *(["changed_at", "change_sequence"] if by_version else []),
+    ]
+    key = ", ".join(keys)
+    row = ", ".join([*([FILE_NUMBER] if by_file else []), ROW_NUMBER])
+    # Few keys come twice. They are found by their keys alone; ranking every wide row would cost as much as typing it.
+    connection.execute(
+        f"""create or replace temp table repeated as
+        select {key} from typed where set_aside_for is null group by {key} having count(*) > 1"""
+    )
+    if connection.execute("select count(*) from repeated").fetchone() == (0,):
         return
     names = [*(found.name for found in entity.fields), "is_deleted"]
-    content = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in names)
+    content = ", ".join(f"{identifier(name)} := typed.{identifier(name)}" for name in names)
+    same = " and ".join(f"typed.{name} is not distinct from repeated.{name}" for name in keys)
     connection.execute(
         f"""update typed set set_aside_for = '{entity.key[0]}:duplicate_key' where ({row}) in (
             select ({row}) from (
-                select {row}, struct_pack({content}) as content,
-                    first_value(struct_pack({content})) over (partition by {key} order by {ROW_NUMBER}) as first_content
-                from typed where set_aside_for is null
+                select {", ".join(f"typed.{name}" for name in row.split(", "))}, struct_pack({content}) as content,
+                    first_value(struct_pack({content})) over (
+                        partition by {", ".join(f"typed.{name}" for name in keys)} order by typed.{ROW_NUMBER}
+                    ) as first_content
+                from typed join repeated on {same}
+                where typed.set_aside_for is null
             ) where content is distinct from first_content
         )"""
     )
@@ -629,5 +641,5 @@ def _quarantined_sql(columns: dict[str, str], technical: dict[str, str], only: s
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, sql: str, target: Path) -> int:
-    row = connection.execute(f"copy ({sql}) to {literal(str(target))} (format parquet, compression zstd)").fetchone()
+    row = connection.execute(f"copy ({sql}) to {literal(str(target))} (format parquet, compression zstd, compression_level 1)").fetchone()
     return int(row[0]) if row else 0
