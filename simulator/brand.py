@@ -28,7 +28,7 @@ from simulator.tables import rows
 from simulator.truth import write_block_truth, write_mess, write_shared_truth
 
 SIMULATION_FILE = "simulation.json"
-BLOCK_MEMBERS = 20_000  # at 150 events each a block takes about 2.5 GB; more members at fewer events fit as well
+BLOCK_MEMBERS = 20_000  # at 150 events each a block takes about 1.1 GiB at its peak
 _WRITERS = 2
 
 

@@ -7,7 +7,7 @@
     Spark's Parquet tables cannot delete: there these models are rebuilt as tables.
 
     Staged lines are touched by files of lines alone. What is computed from them is touched by order heads, refunds and the
-    kinds of products as well: `touched_purchases`.
+    kinds of products as well: `touched_purchases`. Products are met by their code: a file may describe what another system sells.
 #}
 
 {% macro order_keyed_materialization() %}{{ return('incremental' if target.type == 'duckdb' else 'table') }}{% endmacro %}
@@ -62,7 +62,7 @@
     union
     select sold.order_id
     from {{ ref('stg_order_lines_landed') }} as sold
-    inner join {{ ref('stg_products_landed') }} as kinds on sold.product_id = kinds.product_id
+    inner join {{ ref('stg_products_landed') }} as kinds on sold.product_code = kinds.product_code
     where kinds.kind_changed_at > cast('{{ watermark }}' as {{ type_instant() }})
 {%- endmacro %}
 

@@ -60,22 +60,49 @@ baskets as (
 
 ),
 
--- A redemption that names its order needs no search for it.
+named as (
+
+    select
+        *,
+        -- An id is `<source_system>:<order_key>`.
+        substr(order_id, length(source_system) + 2) as order_key
+    from redemptions
+    where order_id is not null
+
+),
+
+sold as (
+
+    select
+        *,
+        substr(order_id, length(source_system) + 2) as order_key
+    from order_lines
+    where line_kind = 'sale'
+
+),
+
+-- A redemption that names its order needs no search for it. A coupon system without orders of its own names those of another one,
+-- unless two systems know the number.
 named_orders as (
 
     select
-        redemptions.redemption_id,
-        redemptions.order_id,
+        named.redemption_id,
+        min(sold.order_id) as order_id,
         max(case when valid_products.product_id is not null then 1 else 0 end) as has_valid_product,
-        min(order_lines.ordered_at) as ordered_at
-    from redemptions
-    inner join order_lines on redemptions.order_id = order_lines.order_id
+        min(sold.ordered_at) as ordered_at
+    from named
+    inner join sold
+        on named.order_key = sold.order_key
+        and (
+            named.source_system = sold.source_system
+            or named.source_system not in (select order_lines.source_system from order_lines)
+        )
     left join valid_products
-        on redemptions.coupon_code = valid_products.coupon_code
-        and redemptions.campaign_id = valid_products.campaign_id
-        and order_lines.product_id = valid_products.product_id
-    where order_lines.line_kind = 'sale'
-    group by redemptions.redemption_id, redemptions.order_id
+        on named.coupon_code = valid_products.coupon_code
+        and named.campaign_id = valid_products.campaign_id
+        and sold.product_id = valid_products.product_id
+    group by named.redemption_id
+    having count(distinct sold.order_id) = 1
 
 ),
 

@@ -77,7 +77,7 @@ refunded as (
 
 ),
 
-named as (
+sighted as (
 
     select product_id, source_system from products
     union
@@ -89,13 +89,49 @@ named as (
 
 ),
 
+-- An id is `<source_system>:<product_code>`.
+named as (
+
+    select
+        product_id,
+        source_system,
+        substr(product_id, length(source_system) + 2) as product_code
+    from sighted
+
+),
+
+-- A brand may keep its products in a system of their own. Its file describes what is sold elsewhere under the same code, by systems
+-- that have no product file themselves, unless two files know the code.
+masters as (
+
+    select product_code, min(product_id) as product_id
+    from products
+    group by product_code
+    having count(*) = 1
+
+),
+
+described as (
+
+    select
+        named.*,
+        case
+            when own.product_id is not null then own.product_id
+            when named.source_system not in (select products.source_system from products) then masters.product_id
+        end as master_product_id
+    from named
+    left join products as own on named.product_id = own.product_id
+    left join masters on named.product_code = masters.product_code
+
+),
+
 final as (
 
     select
-        named.product_id,
-        -- An id is `<source_system>:<product_code>`.
-        substr(named.product_id, length(named.source_system) + 2) as product_code,
-        named.source_system,
+        described.product_id,
+        described.master_product_id,
+        described.product_code,
+        described.source_system,
         coalesce(products.product_name, sold.product_name) as product_name,
         products.product_name_en,
         products.spu_code,
@@ -118,11 +154,11 @@ final as (
         coalesce(products.is_deleted, false) as is_deleted,
         products.launch_date,
         coalesce(products.loaded_at, sold.loaded_at, viewed.loaded_at, refunded.loaded_at) as loaded_at
-    from named
-    left join products on named.product_id = products.product_id
-    left join sold on named.product_id = sold.product_id
-    left join viewed on named.product_id = viewed.product_id
-    left join refunded on named.product_id = refunded.product_id
+    from described
+    left join products on described.master_product_id = products.product_id
+    left join sold on described.product_id = sold.product_id
+    left join viewed on described.product_id = viewed.product_id
+    left join refunded on described.product_id = refunded.product_id
 
 )
 

@@ -8,6 +8,7 @@ final as (
 
     select
         product_id,
+        master_product_id,
         product_code,
         source_system,
         product_name,

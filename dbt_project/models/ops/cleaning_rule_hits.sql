@@ -144,6 +144,10 @@ warehouse as (
     from products
     where category_variant_count > 1
     union all
+    select 'products', 'product_described_elsewhere', '商品由另一系统的主数据描述', 'Product that the product file of another system describes', count(*)
+    from products
+    where master_product_id <> product_id
+    union all
     select 'orders', 'order_void', '未支付、取消、换货或小样订单，不计成交', 'Order that was cancelled, never paid, an exchange or a sample: no purchase', count(*)
     from orders
     where is_void
@@ -198,9 +202,12 @@ warehouse as (
 
 unioned as (
 
-    select entity, rule_code, label_zh, label_en, 'landing' as stage, sum(rows_touched) as rows_touched
+    -- Two sources may have the same rule in words of their own.
+    select
+        entity, rule_code, min(label_zh) as label_zh, min(label_en) as label_en, 'landing' as stage,
+        sum(rows_touched) as rows_touched
     from landed
-    group by entity, rule_code, label_zh, label_en
+    group by entity, rule_code
     union all
     select entity, rule_code, label_zh, label_en, 'staging' as stage, sum(row_count) as rows_touched
     from standardising

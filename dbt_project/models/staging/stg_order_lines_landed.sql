@@ -26,6 +26,7 @@ final as (
     select
         {{ entity_id('order_lines.source_system', 'order_lines.order_key') }} as order_id,
         {{ entity_id('order_lines.source_system', 'order_lines.product_code') }} as product_id,
+        order_lines.product_code,
         order_lines.batch_id,
         cast(order_lines.order_line_number as {{ dbt.type_string() }}) as order_line_number,
         order_lines.line_amount,

@@ -24,6 +24,7 @@ versions as (
 
     select
         {{ entity_id('products.source_system', 'products.product_code') }} as product_id,
+        products.product_code,
         products.product_kind,
         lag(products.product_kind) over (
             partition by products.source_system, products.product_code
@@ -44,12 +45,13 @@ final as (
 
     select
         product_id,
+        product_code,
         case
             when bool_or(is_current) then max(case when previous_kind is null or previous_kind <> product_kind then loaded_at end)
             else max(touched_at)
         end as kind_changed_at
     from versions
-    group by product_id
+    group by product_id, product_code
 
 )
 

@@ -63,7 +63,7 @@ def _summary(brand_run: BrandRun, run_id: str) -> dict[str, int]:
     frame = brand_run.query(
         """
         select
-            count(*) filter (where is_passed and severity = 'error') as passed,
+            count(*) filter (where is_passed) as passed,
             count(*) filter (where not is_passed and severity = 'error') as failed,
             count(*) filter (where not is_passed and severity = 'warn') as warned
         from ops.gate_results where run_id = ?

@@ -47,7 +47,7 @@ def file_columns(connection: duckdb.DuckDBPyConnection, source: Source, file: So
             case JsonlReader():
                 return jsonl.columns_of(connection, source.reader, file)
             case ExcelReader():
-                return excel.columns_of(connection, source.reader, source, file)
+                return excel.columns_of(connection, source.reader, file)
             case _:
                 return parquet.columns_of(connection, file)
     except duckdb.Error as error:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
-from datetime import date
+import shutil
+from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +20,21 @@ from orchestration.landing.readers.common import SourceFile
 from orchestration.settings import Settings
 
 EXTRACTS = "extracts"
+# Not stores: what they name lies on this machine, outside any root, or hides another address.
+_LOCAL_SCHEMES = {
+    "file",
+    "local",
+    "arrow_hdfs",
+    "simplecache",
+    "filecache",
+    "blockcache",
+    "zip",
+    "tar",
+    "dir",
+    "reference",
+}
+# What file systems call the time of an object's last change.
+_MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
 _SURVIVES_GLOB = re.compile(r"[^*?\[\]]+")
 
 
@@ -110,6 +127,8 @@ def _local(settings: Settings, source: Source, reader: FileReader) -> list[Sourc
         # An installer may link a package's files to its cache; a source folder has no such reason.
         if reader.location != "package" and not path.resolve().is_relative_to(resolved_root):
             raise LandingError(f"{below}: is a link to a place outside TESSERA_SOURCES; copy the file instead")
+        if not path.is_file():
+            raise LandingError(f"{below}: is no file to read (a pipe, a device, or a link to nothing); remove it")
         if not _SURVIVES_GLOB.fullmatch(str(path)):
             raise LandingError(f"{below}: its path holds one of * ? [ ]; rename it")
         files.append(SourceFile(path=path, name=prefix + below, business_date=_day(match, below)))
@@ -124,13 +143,22 @@ def _stored(settings: Settings, source: Source, reader: FileReader) -> list[Sour
     import fsspec
 
     url = str(reader.url).rstrip("/")
+    scheme = url.partition("://")[0]
+    if "::" in url or scheme in _LOCAL_SCHEMES:
+        raise LandingError(
+            f"{source.file}: reader.url: {url} is a place of this machine, or a store inside another; "
+            "use location: sources for files here"
+        )
     try:
         system, root = fsspec.core.url_to_fs(url)
         pattern = f"{root}/{reader.path.replace(DATE_PLACEHOLDER, '????-??-??')}"
         system.invalidate_cache()
         found: dict[str, dict[str, Any]] = system.glob(pattern, detail=True)
     except ImportError as error:
-        raise LandingError(f"{source.file}: reader.url: {url} needs the package {error.name}; install it") from error
+        raise LandingError(
+            f"{source.file}: reader.url: {scheme}:// needs a package that is not installed; install fsspec's file system "
+            "for it (s3fs for s3://, ossfs for oss://, gcsfs for gs://)"
+        ) from error
     except Exception as error:
         # A store's own message may hold a key or a signed address.
         raise LandingError(
@@ -149,19 +177,42 @@ def _stored(settings: Settings, source: Source, reader: FileReader) -> list[Sour
 
 
 def _fetch(system: Any, full: str, entry: dict[str, Any], cache: Path, below: str) -> Path:
-    said = "|".join(str(entry.get(key)) for key in ("ETag", "etag", "md5", "mtime", "LastModified", "created", "size"))
-    digest = hashlib.sha256(f"{full}|{said}".encode()).hexdigest()[:16]
+    """The copy of an object in `cache`; one of an earlier state of it is removed."""
+    said = "|".join(str(entry.get(key)) for key in ("ETag", "etag", "md5", *_MODIFIED, "size"))
+    place, state = (hashlib.sha256(text.encode()).hexdigest()[:16] for text in (full, said))
     # The name keeps its ending: .gz says how the content is packed. It never keeps a folder.
-    target = cache / f"{digest}-{re.sub(r'[^A-Za-z0-9._-]', '_', PurePosixPath(below).name)}"
-    if not target.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.name}.part")
-        try:
-            system.get_file(full, str(part))
-        except Exception as error:
-            part.unlink(missing_ok=True)
-            raise LandingError(
-                f"{below}: cannot be fetched from the object store ({type(error).__name__}); run again when it answers"
-            ) from None
-        part.replace(target)
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", PurePosixPath(below).name)[-100:]
+    target = cache / f"{place}-{state}-{name}"
+    if target.exists():
+        return target
+    cache.mkdir(parents=True, exist_ok=True)
+    size = entry.get("size")
+    if isinstance(size, int) and size > shutil.disk_usage(cache).free // 2:
+        raise LandingError(f"{below}: its {size:,} bytes do not fit into half of the free disk; make room for it")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        system.get_file(full, str(part))
+    except Exception as error:
+        part.unlink(missing_ok=True)
+        raise LandingError(
+            f"{below}: cannot be fetched from the object store ({type(error).__name__}); run again when it answers"
+        ) from None
+    if isinstance(size, int) and part.stat().st_size != size:
+        part.unlink()
+        raise LandingError(f"{below}: changed, or broke off, while it was fetched; run again when it is complete")
+    modified = next((moment for key in _MODIFIED if (moment := _instant(entry.get(key))) is not None), None)
+    if modified is not None:
+        # Of a snapshot without a date in its name, this is the time that it shows.
+        os.utime(part, (modified, modified))
+    part.replace(target)
+    for former in cache.glob(f"{place}-*"):
+        if former != target:
+            former.unlink()
     return target
+
+
+def _instant(said: object) -> float | None:
+    """Seconds since 1970 of what a store calls a modification time."""
+    if isinstance(said, datetime):
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+    return float(said) if isinstance(said, int | float) else None

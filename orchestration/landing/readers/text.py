@@ -20,6 +20,7 @@ MAX_PACKING_RATIO = 200
 TOLERATED_BYTES = 64 << 20
 _CHUNK = 1 << 20
 _REPLACED = "\ufffd"
+_MARK = "\ufeff"  # byte order mark
 
 
 @dataclass(frozen=True)
@@ -75,36 +76,75 @@ def head(file: SourceFile, encoding: str, size: int) -> str:
             break
     # Incremental, because the last character may be cut in two.
     decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding in UTF8 else encoding)(errors="replace")
-    return decoder.decode(b"".join(pieces)[:size])
+    return decoder.decode(b"".join(pieces)[:size]).removeprefix(_MARK)
 
 
-def plain(file: SourceFile, encoding: str, tmp: Path) -> Plain:
-    """The file as plain UTF-8: itself where it is that already, else a copy in `tmp`."""
-    if encoding in UTF8 and not is_packed(file):
+def plain(file: SourceFile, encoding: str, tmp: Path, skip_lines: int = 0) -> Plain:
+    """The file as plain UTF-8 from its line `skip_lines` on: itself where it is that already, else a copy in `tmp`.
+
+    Lines are skipped here, as they stand: DuckDB takes a quote in a title for the start of a field of many lines.
+    """
+    if encoding in UTF8 and not is_packed(file) and not skip_lines:
         return Plain(file.path)
     target = tmp / f"plain-{file.path.name}.txt"
-    room = shutil.disk_usage(tmp).free // 2
-    replaced, written = False, 0
-    decoder = None if encoding in UTF8 else codecs.getincrementaldecoder(encoding)(errors="replace")
+    room = Room(file, tmp)
+    found = _Replaced()
+    # What is UTF-8 already is judged by DuckDB: it passes through as it is.
+    pieces = chunks(file) if encoding in UTF8 else _transcoded(file, encoding, found)
     try:
         with target.open("wb") as writing:
-            for chunk in chunks(file):
-                written += len(chunk)
-                if written > room:
-                    raise LandingError(
-                        f"{file.name}: does not fit unpacked into half of the free disk; make room for it"
-                    )
-                if decoder is None:
-                    writing.write(chunk)
-                    continue
-                text = decoder.decode(chunk)
-                replaced = replaced or _REPLACED in text
-                writing.write(text.encode("utf-8"))
-            if decoder is not None:
-                text = decoder.decode(b"", final=True)
-                replaced = replaced or _REPLACED in text
-                writing.write(text.encode("utf-8"))
+            for piece in _without_lines(pieces, skip_lines):
+                room.take(len(piece))
+                writing.write(piece)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    return Plain(target, is_copy=True, has_replaced=replaced)
+    return Plain(target, is_copy=True, has_replaced=found.any)
+
+
+class Room:
+    """How much a copy of a file may take of the disk: half of what is free."""
+
+    def __init__(self, file: SourceFile, folder: Path) -> None:
+        self.file, self.left = file, shutil.disk_usage(folder).free // 2
+
+    def take(self, size: int) -> None:
+        """Count `size` bytes. Raises LandingError when they no longer fit."""
+        self.left -= size
+        if self.left < 0:
+            raise LandingError(f"{self.file.name}: does not fit unpacked into half of the free disk; make room for it")
+
+
+@dataclass
+class _Replaced:
+    any: bool = False
+
+
+def _transcoded(file: SourceFile, encoding: str, found: _Replaced) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    is_first = True
+    for chunk, is_last in _told_last(chunks(file)):
+        text = decoder.decode(chunk, final=is_last)
+        if is_first and text:
+            text, is_first = text.removeprefix(_MARK), False
+        found.any = found.any or _REPLACED in text
+        yield text.encode("utf-8")
+
+
+def _told_last(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    for piece in pieces:
+        yield piece, False
+    yield b"", True
+
+
+def _without_lines(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        if not count:
+            yield piece
+            continue
+        rest += piece
+        lines = rest.splitlines(keepends=True)
+        if len(lines) > count:  # the last one may be cut in two
+            yield b"".join(lines[count:])
+            count, rest = 0, b""

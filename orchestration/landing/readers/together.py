@@ -32,10 +32,10 @@ def read_together(
     reader = source.reader
     if not isinstance(reader, CsvReader) or reader.delimiter == WHITESPACE or reader.encoding not in UTF8:
         return False
-    if any(is_packed(file) for file in files):
+    if reader.skip_lines or not reader.null_values or any(is_packed(file) for file in files):
         return False
     declared = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
-    nulls = ", ".join(literal(value) for value in (reader.null_values or [""]))
+    nulls = ", ".join(literal(value) for value in reader.null_values)
     quote = literal(reader.quote) if reader.quote else "''"
     paths = [str(file.path) for file in files]
     names = ", ".join(identifier(name) for name in columns)
@@ -46,7 +46,7 @@ def read_together(
                 select list_position([{", ".join(map(literal, paths))}], tessera_path) - 1 as {number},
                     row_number() over () as position, {names}
                 from read_csv([{", ".join(map(literal, paths))}], columns = {{{declared}}}, auto_detect = false,
-                    header = {reader.header}, skip = {reader.skip_lines}, delim = {literal(reader.delimiter)},
+                    header = {reader.header}, delim = {literal(reader.delimiter)},
                     quote = {quote}, escape = {quote}, nullstr = [{nulls}], max_line_size = {MAX_RECORD_BYTES},
                     filename = 'tessera_path')
             ),

@@ -122,6 +122,26 @@ def test_files_of_other_kinds_are_grouped_too(tmp_path: Path, make_tiny: Callabl
     assert [batch.rows_quarantined for batch in found[0][0]] == [0, 1, 0]
 
 
+@pytest.mark.parametrize(
+    "reader", ["kind: csv,", "kind: csv, null_values: [],", "kind: csv, skip_lines: 0, null_values: ['', '-'],"]
+)
+def test_ends_of_lines_marks_and_blank_lines_may_differ_from_file_to_file(
+    tmp_path: Path, make_tiny: Callable[[Path], Tiny], reader: str
+) -> None:
+    lines = [HEADER, GOOD, GOOD.replace("o1", "o2").replace("m1", ""), GOOD.replace("o1", "o3").replace("m1", "-")]
+    files: dict[str, str | bytes] = {
+        "sales/2026-01-01.csv": "\n".join(lines) + "\n",
+        "sales/2026-01-02.csv": "\r\n".join(lines) + "\r\n",
+        "sales/2026-01-03.csv": "\r".join(lines) + "\r",
+        "sales/2026-01-04.csv": "\ufeff" + "\n".join(lines),
+        "sales/2026-01-05.csv": "\n".join([lines[0], "", *lines[1:], "", ""]),
+        "sales/2026-01-06.csv": lines[0],
+        "sales/2026-01-07.csv": "\n".join([lines[0], lines[1] + "\r", *lines[2:]]) + "\n",
+    }
+    found = together_and_alone(make_tiny, tmp_path, SALES_YML.replace("kind: csv,", reader), files)
+    assert_same(found)
+
+
 def test_refused_file_of_a_group_leaves_the_others(tiny: Tiny) -> None:
     for number in range(1, 6):
         tiny.sales(GOOD.replace("o1", f"o{number}"), day=f"2026-01-0{number}")
