@@ -27,6 +27,7 @@ from orchestration.landing.lake import Batch, Lake, Ledger
 from orchestration.landing.mapping import (
     FILE_NUMBER,
     TEXT_READERS,
+    expressions,
     parse_expression,
     rejecting_sql,
     rule_hits,
@@ -321,8 +322,7 @@ def _land_together(
         waiting.popleft()
     if not group:
         return
-    with _one_thread(load.connection):
-        gathered = _gather(load, group)
+    gathered = _gather(load, group)
     kept = [(item, content) for item, content in gathered if isinstance(content, Content)]
     yield from ((item, content) for item, content in gathered if isinstance(content, LandingError))
     if kept:
@@ -353,20 +353,21 @@ def _gather(load: Load, group: list[tuple[PendingFile, Content]]) -> list[tuple[
     names = ", ".join(identifier(name) for name in columns)
     found: list[tuple[PendingFile, Content | LandingError]] = []
     number = 0
-    for item, looked_at in group:
-        try:
-            content = _read(load, item, looked_at)
-        except LandingError as error:
-            found.append((item, error))
-            continue
-        into = "insert into group_rows" if number else "create or replace temp table group_rows as"
-        connection.execute(f"{into} select {number} as {FILE_NUMBER}, {ROW_NUMBER}, {names} from src")
-        if content.rejected:
-            connection.execute(
-                f"insert into group_rejected select {number}, {ROW_NUMBER}, reason, source_row from rejected"
-            )
-        number += 1
-        found.append((item, content))
+    with _one_thread(connection):
+        for item, looked_at in group:
+            try:
+                content = _read(load, item, looked_at)
+            except LandingError as error:
+                found.append((item, error))
+                continue
+            into = "insert into group_rows" if number else "create or replace temp table group_rows as"
+            connection.execute(f"{into} select {number} as {FILE_NUMBER}, {ROW_NUMBER}, {names} from src")
+            if content.rejected:
+                connection.execute(
+                    f"insert into group_rejected select {number}, {ROW_NUMBER}, reason, source_row from rejected"
+                )
+            number += 1
+            found.append((item, content))
     return found
 
 
@@ -502,7 +503,15 @@ def _type_rows(
 ) -> None:
     def create(guarded: bool) -> None:
         sql = typed_sql(connection, source, entity, reading.layout, moment, guarded=guarded)
-        connection.execute(f"create or replace temp table typed as {sql}")
+        # The rows stand in the order of the file, which a window function alone does not keep.
+        order = f" order by {ROW_NUMBER}" if windows else ""
+        connection.execute(f"create or replace temp table typed as {sql}{order}")
+
+    windows = [
+        key
+        for key, sql in expressions(source, entity.name)
+        if key.startswith("entities.") and parse_expression(connection, sql).has_window
+    ]
 
     if reading.rejected is not None:
         connection.execute(f"create or replace temp table typed as {rejecting_sql(entity, reading.rejected)}")
@@ -521,15 +530,11 @@ def _type_rows(
         with try_is_safe(connection):
             create(guarded=True)
     except duckdb.Error:
-        windows = [
-            name
-            for name, sql in source.entities[entity.name].fields.items()
-            if parse_expression(connection, sql).has_window
-        ]
+        named = ", ".join(key.rpartition(".")[2] for key in windows) or "its fields"
         # DuckDB's own message holds the value it stumbled over: it is not passed on.
         raise LandingError(
             f"{file.name}: an expression of {source.file}, entities.{entity.name} fails on a row; "
-            f"use try_cast or try_strptime inside the window functions of {', '.join(windows) or 'its fields'}"
+            f"use try_cast or try_strptime inside the window functions of {named}"
         ) from None
 
 
@@ -621,9 +626,8 @@ def _landed_sql(entity: Entity, mode: str, snapshot_at: datetime | None, technic
     added = [f"{sql} as {name}" for name, sql in technical.items()]
     own = ["changed_at", "change_sequence", "is_deleted", "extra_fields"]
     columns = ", ".join([*names, *added, *own])
-    # The rows of a group stand in order already.
-    order = f" order by {ROW_NUMBER}" if only == _ALL_ROWS else ""
-    return f"select {columns} from typed where set_aside_for is null and {only}{order}"
+    # They stand in the order of the file already.
+    return f"select {columns} from typed where set_aside_for is null and {only}"
 
 
 def _quarantined_sql(columns: dict[str, str], technical: dict[str, str], only: str) -> str:
@@ -641,5 +645,7 @@ def _quarantined_sql(columns: dict[str, str], technical: dict[str, str], only: s
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, sql: str, target: Path) -> int:
-    row = connection.execute(f"copy ({sql}) to {literal(str(target))} (format parquet, compression zstd, compression_level 1)").fetchone()
+    row = connection.execute(
+        f"copy ({sql}) to {literal(str(target))} (format parquet, compression zstd, compression_level 1)"
+    ).fetchone()
     return int(row[0]) if row else 0
