@@ -335,7 +335,9 @@ class DatabaseReader(_Config):
     # Asked again below the cursor's last value: seconds of a timestamp, units of a number. A transaction that was slow to
     # commit leaves rows there that the last read could not see; rows that were seen are dropped by their content.
     cursor_overlap: Annotated[int, Field(ge=0, le=2_592_000)] = 300
-    chunk_rows: Annotated[int, Field(ge=1, le=5_000_000)] = 100_000  # rows that one extract file of a cursor's rows holds
+    chunk_rows: Annotated[int, Field(ge=1, le=5_000_000)] = (
+        100_000  # rows that one extract file of a cursor's rows holds
+    )
 
 
 class Paging(_Config):

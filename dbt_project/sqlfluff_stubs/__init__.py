@@ -70,6 +70,15 @@ def brand_purchase_horizon_days() -> int:
     return 30
 
 
+def brand_has_orders() -> bool:
+    return True
+
+
+def is_within_calendar(date_expression: str) -> str:
+    return f"coalesce({date_expression} >= cast('2024-01-01' as date), false)"
+
+
+brand_bot_events_per_minute = brand_bot_events_per_day = brand_purchase_horizon_days
 brand_rfm_window_days = brand_training_cut_count = brand_training_cut_step_days = brand_purchase_horizon_days
 
 
@@ -79,6 +88,17 @@ def order_keyed_materialization() -> str:
 
 def touched_orders(relation: object) -> str:
     return "select order_id from touched_orders"
+
+
+touched_purchases = touched_orders
+
+
+def changed_behaviour_dates(relation: object) -> str:
+    return "select business_date from touched_dates"
+
+
+def has_reflagged_members(relation: object) -> bool:
+    return True
 
 
 def touched_business_dates(relation: object) -> str:

@@ -164,7 +164,7 @@ final as (
         unioned.member_id is null as is_anonymous,
         unioned.is_original_matched,
         -- Money back for an order that never counted as a purchase must not be taken off those that do.
-        not (unioned.is_void or coalesce(originals.is_void, false)) as is_counted,
+        not unioned.is_void and not coalesce(originals.is_void, false) as is_counted,
         unioned.business_date,
         unioned.refunded_at,
         greatest(unioned.loaded_at, coalesce(originals.loaded_at, unioned.loaded_at)) as loaded_at

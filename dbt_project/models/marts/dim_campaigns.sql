@@ -1,5 +1,7 @@
 {#- Facts that name a campaign, with the model that holds them. -#}
-{% set sightings = ['stg_touches', 'stg_coupon_redemptions', 'stg_coupon_receipts', 'stg_coupon_products', 'stg_offers', 'stg_events', 'stg_ad_costs'] %}
+{% set sightings = [
+    'stg_touches', 'stg_coupon_redemptions', 'stg_coupon_receipts', 'stg_coupon_products', 'stg_offers', 'stg_events', 'stg_ad_costs'
+] %}
 
 with campaigns as (
 

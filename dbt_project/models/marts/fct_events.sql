@@ -21,7 +21,10 @@ orders as (
     where
         order_id in ({{ touched_purchases(this) }})
         {% if is_reflagged %}
-        or order_id not in (select kept.order_id from {{ this }} as kept where kept.event_name in ('purchase', 'order_placed') and not kept.is_behaviour)
+        or order_id not in (
+            select kept.order_id from {{ this }} as kept
+            where kept.event_name in ('purchase', 'order_placed') and not kept.is_behaviour
+        )
         {% endif %}
     {% endif %}
 
@@ -34,7 +37,10 @@ refunds as (
     where
         refund_order_id in ({{ touched_purchases(this) }})
         {% if is_reflagged %}
-        or 'refund:' || refund_id not in (select kept.event_id from {{ this }} as kept where kept.event_name = 'refund' and not kept.is_behaviour)
+        or 'refund:' || refund_id not in (
+            select kept.event_id from {{ this }} as kept
+            where kept.event_name = 'refund' and not kept.is_behaviour
+        )
         {% endif %}
     {% endif %}
 
@@ -64,18 +70,48 @@ changed_dates as (
     {{ changed_behaviour_dates(this) }}
 
 ),
-{% endif %}
+
+-- What the pre-hook left on those dates.
+kept as (
+
+    select earlier.event_id
+    from {{ this }} as earlier
+    inner join changed_dates on earlier.business_date = changed_dates.business_date
+    where earlier.is_behaviour
+
+),
 
 behaviour as (
 
-    select * from {{ ref('stg_events') }}
-    where
-        not is_deleted
-        {% if is_incremental() %}
-        and business_date in (select changed_dates.business_date from changed_dates)
-        {% endif %}
+    select staged.*
+    from {{ ref('stg_events') }} as staged
+    inner join changed_dates on staged.business_date = changed_dates.business_date
+    where not staged.is_deleted
 
 ),
+
+missing as (
+
+    select behaviour.*
+    from behaviour
+    left join kept on behaviour.event_id = kept.event_id
+    where kept.event_id is null
+
+),
+{% else %}
+behaviour as (
+
+    select * from {{ ref('stg_events') }}
+    where not is_deleted
+
+),
+
+missing as (
+
+    select * from behaviour
+
+),
+{% endif %}
 
 -- A rate that no hand reaches, in a minute or in a day. Exposures are logged by the page, not clicked, and say nothing of it.
 minutes as (
@@ -274,52 +310,46 @@ unioned as (
     from coupon_redemptions
     union all
     select
-        behaviour.event_id,
-        behaviour.member_id,
-        behaviour.anonymous_id,
-        behaviour.session_id,
-        behaviour.order_id,
-        behaviour.product_id,
-        behaviour.campaign_id,
-        behaviour.content_id,
-        behaviour.source_system,
-        behaviour.batch_id,
+        missing.event_id,
+        missing.member_id,
+        missing.anonymous_id,
+        missing.session_id,
+        missing.order_id,
+        missing.product_id,
+        missing.campaign_id,
+        missing.content_id,
+        missing.source_system,
+        missing.batch_id,
         {% if brand_has_orders() -%}
         -- Orders are this brand's purchases: what a client reports of one goes under a name of its own, or each would count twice.
-        case when behaviour.event_name = 'purchase' then 'purchase_reported' else behaviour.event_name end as event_name,
+        case when missing.event_name = 'purchase' then 'purchase_reported' else missing.event_name end as event_name,
         {%- else -%}
-        behaviour.event_name,
+        missing.event_name,
         {%- endif %}
-        behaviour.event_name as source_event_name,
+        missing.event_name as source_event_name,
         {{ text }} as channel,
         {{ text }} as coupon_code,
-        behaviour.platform,
-        behaviour.app_version,
-        behaviour.page_name,
-        behaviour.module_name,
-        behaviour.category_code,
-        behaviour.store_code,
+        missing.platform,
+        missing.app_version,
+        missing.page_name,
+        missing.module_name,
+        missing.category_code,
+        missing.store_code,
         {{ text }} as currency_code,
-        behaviour.position,
-        behaviour.quantity,
-        {{ money('behaviour.event_amount') }} as event_amount,
-        behaviour.duration_seconds,
+        missing.position,
+        missing.quantity,
+        {{ money('missing.event_amount') }} as event_amount,
+        missing.duration_seconds,
         true as is_behaviour,
-        behaviour.is_bot or too_busy.actor_id is not null as is_bot,
+        missing.is_bot or too_busy.actor_id is not null as is_bot,
         false as is_time_assumed,
-        behaviour.business_date,
-        behaviour.occurred_at as event_at,
-        behaviour.loaded_at
-    from behaviour
+        missing.business_date,
+        missing.occurred_at as event_at,
+        missing.loaded_at
+    from missing
     left join too_busy
-        on coalesce(behaviour.member_id, behaviour.anonymous_id) = too_busy.actor_id
-        and behaviour.business_date = too_busy.business_date
-    {% if is_incremental() %}
-    where behaviour.event_id not in (
-        select kept.event_id from {{ this }} as kept
-        where kept.is_behaviour and kept.business_date in (select changed_dates.business_date from changed_dates)
-    )
-    {% endif %}
+        on coalesce(missing.member_id, missing.anonymous_id) = too_busy.actor_id
+        and missing.business_date = too_busy.business_date
 
 ),
 

@@ -39,8 +39,12 @@ counted as (
         sum(case when not is_deleted then row_count else 0 end) as row_count,
         sum(case when is_deleted then row_count else 0 end) as deleted_row_count,
         -- A registration long before the calendar is no stray.
-        sum(case when not is_deleted and business_date is not null and not is_within_calendar and entity <> 'members' then row_count else 0 end)
-            as outside_calendar_row_count,
+        sum(
+            case
+                when not is_deleted and business_date is not null and not is_within_calendar and entity <> 'members' then row_count
+                else 0
+            end
+        ) as outside_calendar_row_count,
         min(case when not is_deleted and (is_within_calendar or entity = 'members') then business_date end) as first_date,
         max(case when not is_deleted and (is_within_calendar or entity = 'members') then business_date end) as last_date
     from dated_rows

@@ -6,7 +6,6 @@ It gives up on a file whose lines end in different ways, and counts blank lines 
 
 from __future__ import annotations
 
-import mmap
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -35,16 +34,20 @@ class BadLine:
 
 @dataclass
 class Careful:
-    """What was found on the way: lines set aside, and whether carriage returns are marked in the copy."""
+    """The records that were copied, the lines set aside, and whether carriage returns are marked in the copy."""
 
+    records: int = 0
     bad: list[BadLine] = field(default_factory=list)
     has_marks: bool = False
 
 
-def has_blank_lines(path: Path) -> bool:
-    """Whether a text file that is not empty holds a line of nothing."""
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(content.find(mark) >= 0 for mark in (b"\n\n", b"\n\r\n", b"\r\r"))
+def line_count(path: Path) -> int:
+    """Lines of a text file, the last one too where nothing ends it."""
+    lines, last = 0, b"\n"
+    with path.open("rb") as reading:
+        while chunk := reading.read(_HEAD_BYTES):
+            lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+    return lines + (last != b"\n")
 
 
 def set_apart(file: SourceFile, path: Path, target: Path, delimiter: str, quote: str) -> Careful:
@@ -52,15 +55,15 @@ def set_apart(file: SourceFile, path: Path, target: Path, delimiter: str, quote:
 
     Raises LandingError when its first line, the one that names the columns, is such a line.
     """
-    room, found, records = Room(file, target.parent), Careful(), 0
+    room, found = Room(file, target.parent), Careful()
     grammar = _Grammar(delimiter, quote) if quote else None
     with target.open("wb") as writing:
         for record, is_whole in _records(_lines(path), grammar):
             content = record.rstrip("\r\n")
             if not is_whole:
-                if not records:
+                if not found.records:
                     raise LandingError(f"{file.name}: a quote of its first line is never closed; deliver it again")
-                found.bad.append(BadLine(records, _encoded(content).decode("utf-8", "replace")))
+                found.bad.append(BadLine(found.records, _encoded(content).decode("utf-8", "replace")))
                 continue
             if not content:
                 continue
@@ -70,7 +73,7 @@ def set_apart(file: SourceFile, path: Path, target: Path, delimiter: str, quote:
             written = _encoded(content + "\n")
             room.take(len(written))
             writing.write(written)
-            records += 1
+            found.records += 1
     return found
 
 

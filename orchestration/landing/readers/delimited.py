@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration.brands import WHITESPACE, CsvReader, Source
 from orchestration.landing.errors import LandingError
-from orchestration.landing.readers.careful import RETURN_MARK, has_blank_lines, set_apart
+from orchestration.landing.readers.careful import RETURN_MARK, line_count, set_apart
 from orchestration.landing.readers.common import ROW_NUMBER, SourceFile, check_names, count, identifier, literal
 from orchestration.landing.readers.text import head, plain
 
@@ -102,7 +102,11 @@ def _is_split(connection: duckdb.DuckDBPyConnection, reader: CsvReader, path: Pa
     except duckdb.InvalidInputException:
         return False  # lines that end in different ways, most often
     rejected = count(connection, "rejected")
-    if rejected and (_has_reason(connection, _OPEN_QUOTE, _TOO_LONG) or has_blank_lines(path)):
+    if rejected and _has_reason(connection, _OPEN_QUOTE, _TOO_LONG):
+        return False
+    # A record is at least one line. As many records as lines: none was lost, whatever the engine made of the quotes.
+    # Fewer: line breaks in quotes, blank lines, or records that were swallowed without a word; that has to be looked at.
+    if count(connection, "src_rows") + rejected != line_count(path) - reader.header:
         return False
     number_rows(connection, columns, rejected)
     return True
@@ -128,12 +132,13 @@ def _split_carefully(
         _split(connection, reader, target, columns)
     finally:
         target.unlink(missing_ok=True)
-    if reader.quote and _has_reason(connection, _OPEN_QUOTE):
+    above = int(reader.header)
+    is_whole = count(connection, "src_rows") + count(connection, "rejected") == found.records - above
+    if not is_whole or (reader.quote and _has_reason(connection, _OPEN_QUOTE)):
         raise LandingError(
             f"{file.name}: its quotes cannot be told apart; correct reader.quote or reader.delimiter in the source's YAML, "
             "or deliver it again"
         )
-    above = int(reader.header)
     connection.execute(f"create or replace temp table bad_lines ({ROW_NUMBER} bigint, ahead bigint, line varchar)")
     if found.bad:
         connection.executemany(
