@@ -16,7 +16,7 @@
 
 {# `business_date` of every date whose behaviour is not what is staged. #}
 {% macro changed_behaviour_dates(relation) -%}
-    select coalesce(staged.business_date, kept.business_date) as business_date
+    select distinct coalesce(staged.business_date, kept.business_date) as business_date
     from ({{ _behaviour_sums(ref('stg_events'), 'not is_deleted') }}) as staged
     full outer join ({{ _behaviour_sums(relation, 'is_behaviour') }}) as kept
         on staged.business_date = kept.business_date and staged.batch_id = kept.batch_id
