@@ -24,12 +24,13 @@ class Found:
         return [(number, reason.removeprefix("malformed_row:")) for number, reason, _ in self.rejected]
 
 
-def source(**reader: object) -> Source:
+def source(mode: str = "incremental", **reader: object) -> Source:
     return Source.model_validate(
         {
             "name": "given",
             "limits": Quarantine(),
             "source_system": "given",
+            "mode": mode,
             "timestamps_in": "UTC",
             "entities": {"orders": {"fields": {"order_key": "a"}}},
             "reader": reader,
