@@ -83,7 +83,11 @@ def test_file_of_mostly_bad_rows_is_refused(tomorrow: Home, untouched: Untouched
     assert "quarantine.max_share" in outcome.out and "ordered_at" in outcome.out
     untouched(tomorrow)
     run = tomorrow.last_run()
-    assert run.status == "FAILURE" and run.schemas() <= {"raw"} and ("raw", "order_lines") not in run.materialised
+    assert (
+        run.status == "FAILURE"
+        and run.schemas() <= {"raw", "reference_data"}
+        and ("raw", "order_lines") not in run.materialised
+    )
     assert new_scores(tomorrow) == 0
     assert personal_traces(tomorrow, outcome) == []
     # Nothing of the refused file is in the lake; what else was new may be.

@@ -41,7 +41,7 @@ from orchestration.landing.propose.render import Draft, render
 from orchestration.landing.propose.shapes import Shape, find_shapes
 from orchestration.landing.propose.sniff import HEAD_BYTES, TITLE_LINES, Sniffed, sniff
 from orchestration.landing.quarantine import MaskedRow, masked_samples
-from orchestration.landing.readers import ROW_NUMBER, file_columns, list_files, literal, read
+from orchestration.landing.readers import ROW_NUMBER, UNNAMED, file_columns, list_files, literal, read
 from orchestration.settings import SECRET_PREFIX, Settings
 from orchestration.warehouse import scratch
 
@@ -340,8 +340,9 @@ def _title_lines(shop: Settings, reader: dict[str, Any]) -> dict[str, int]:
                 columns = file_columns(connection, source, list_files(shop, source)[-1])
             except LandingError:
                 continue
-        if len(columns) > widest and (not skipped or 2 * sum(map(is_name, columns)) >= len(columns)):
-            widest, best = len(columns), skipped
+        width = sum(not name.startswith(UNNAMED) for name in columns)
+        if width > widest and (not skipped or 2 * sum(map(is_name, columns)) >= len(columns)):
+            widest, best = width, skipped
     return {"skip_lines": best} if best else {}
 
 

@@ -15,12 +15,13 @@ import duckdb
 from orchestration.brands import ApiReader, CsvReader, DatabaseReader, ExcelReader, JsonlReader, Source
 from orchestration.landing.errors import LandingError
 from orchestration.landing.readers import delimited, excel, jsonl, parquet
-from orchestration.landing.readers.common import ROW_NUMBER, Relation, SourceFile, identifier, literal
+from orchestration.landing.readers.common import ROW_NUMBER, UNNAMED, Relation, SourceFile, identifier, literal
 from orchestration.landing.readers.files import list_files, source_root
 from orchestration.landing.readers.together import read_together
 
 __all__ = [
     "ROW_NUMBER",
+    "UNNAMED",
     "Relation",
     "SourceFile",
     "file_columns",

@@ -13,6 +13,7 @@ import duckdb
 from orchestration.landing.errors import LandingError
 
 ROW_NUMBER = "source_row_number"
+UNNAMED = "unnamed_"  # and its position: the name of a column that the file leaves blank
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def literal(text: str) -> str:
 
 def check_names(columns: Iterable[str], file: SourceFile) -> list[str]:
     """The columns by which a file is read: a blank name gets one, a name that comes twice is refused."""
-    named = [name.strip() or f"unnamed_{position}" for position, name in enumerate(columns, start=1)]
+    named = [name.strip() or f"{UNNAMED}{position}" for position, name in enumerate(columns, start=1)]
     seen: set[str] = set()
     for name in named:
         if name.casefold() in seen:
