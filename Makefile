@@ -32,11 +32,12 @@ setup: $(STAMP) ## create .venv and install the pinned packages
 run: setup ## build and publish the brand's warehouse (BRAND=demo)
 	@$(BIN)/tessera run --brand $(BRAND)
 
+# Files of tests run side by side, each file in one process: what a file builds once, it builds once.
 test: setup ## the whole suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-fast: setup ## the inner loop: everything that neither builds a warehouse nor starts a process
-	@$(BIN)/python -m pytest -m "not slow"
+test-fast: setup ## the inner loop: everything that takes neither a warehouse, a process nor many histories
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: setup ## style, types, import rules, SQL style, brand configurations
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

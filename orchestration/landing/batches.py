@@ -84,6 +84,7 @@ class Load:
     ledger: Ledger
     loaded_at: datetime | None
     log: Callable[[str], None]
+    tmp: Path  # of this load alone: files of two sources may have one name
     present: set[str] = field(default_factory=set)  # names of the files that are there, of snapshot sources
     readings: dict[object, Reading] = field(default_factory=dict)
     state_of: tuple[str, str, str | None] | None = None  # entity, source and batch that the temp table `state` shows
@@ -147,7 +148,7 @@ def _look(load: Load, item: PendingFile) -> Content:
 
 
 def _read(load: Load, item: PendingFile, content: Content) -> Content:
-    relation = read(load.connection, item.source, item.file, content.columns, load.lake.tmp)
+    relation = read(load.connection, item.source, item.file, content.columns, load.tmp)
     return replace(content, rejected=relation.rejected)
 
 

@@ -6,9 +6,13 @@ reading the landed rows in dbt's staging.
 
 from __future__ import annotations
 
+import shutil
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from orchestration.brands import Brand, Source
 from orchestration.landing import lake as lakes
@@ -17,6 +21,7 @@ from orchestration.landing.batches import Load, PendingFile, land_files
 from orchestration.landing.contract import load_contract
 from orchestration.landing.errors import LandingError
 from orchestration.landing.lake import Batch, Lake, Ledger
+from orchestration.landing.lanes import Lane, side_by_side
 from orchestration.landing.mapping import mapping_hash
 from orchestration.landing.readers import SourceFile, list_files, literal
 from orchestration.settings import Settings
@@ -116,18 +121,42 @@ def _is_landed(file: SourceFile, digest: str, previous: Batch) -> bool:
 
 
 @contextmanager
-def loading(
-    lake: Lake, loaded_at: datetime | None, log: Callable[[str], None], present: set[str] | None = None
-) -> Iterator[Load]:
+def loading(lake: Lake, loaded_at: datetime | None, log: Callable[[str], None]) -> Iterator[Load]:
+    """Clear what a killed load left, and open a load that lands file after file."""
+    with _lane(_prepared(lake, loaded_at, log), "lane") as load:
+        yield load
+
+
+def _prepared(lake: Lake, loaded_at: datetime | None, log: Callable[[str], None]) -> _Shared:
     if loaded_at is not None and loaded_at.tzinfo is None:
         raise ValueError("loaded_at must be an aware timestamp, such as datetime(2026, 1, 1, tzinfo=UTC)")
     removed = lakes.recover(lake)
     if removed:
         log(f"removed {len(removed)} leftover file(s) of a load that did not finish")
-    lake.tmp.mkdir(parents=True, exist_ok=True)
-    with scratch() as connection:
-        connection.execute(f"set temp_directory = {literal(str(lake.tmp / 'spill'))}")
-        yield Load(connection, lake, Ledger(lakes.read_batches(lake)), loaded_at, log, present or set())
+    return _Shared(lake, Ledger(lakes.read_batches(lake)), loaded_at, log)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the lanes of one load share. A ledger's lists belong to one source each, and so to one lane."""
+
+    lake: Lake
+    ledger: Ledger
+    loaded_at: datetime | None
+    log: Callable[[str], None]
+
+
+@contextmanager
+def _lane(shared: _Shared, name: str) -> Iterator[Load]:
+    """A load with a database and a folder of its own: files of two sources may have one name."""
+    tmp = shared.lake.tmp / name
+    tmp.mkdir(parents=True, exist_ok=True)
+    try:
+        with scratch() as connection:
+            connection.execute(f"set temp_directory = {literal(str(tmp / 'spill'))}")
+            yield Load(connection, shared.lake, shared.ledger, shared.loaded_at, shared.log, tmp)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
 
 
 def land(
@@ -145,19 +174,23 @@ def land(
     deletes what a killed load left behind. A file that cannot be landed does not stop the others; LandingError then
     names each of them at the end, with nothing of them in the lake.
     """
-    with loading(Lake(settings.lake), loaded_at, log) as load:
-        waiting = [p for p in pending(settings, brand) if p.entity == entity and _within(p.business_date, window)]
-        step = max(1, len(waiting) // _MESSAGES_PER_ENTITY)
-        results: list[Batch] = []
-        errors: list[str] = []
-        for position, (item, result) in enumerate(_in_turn(settings, brand, entity, waiting, load), start=1):
-            if isinstance(result, LandingError):
-                errors.append(str(result))
-                log(f"{entity}: refused {item.file.name}")
-                continue
-            results.append(result)
-            if position % step == 0 or position >= len(waiting):
-                log(_progress(entity, position, max(position, len(waiting)), item, results))
+    told: deque[str] = deque()  # by the lanes, and passed on by this thread
+    shared = replace(_prepared(Lake(settings.lake), loaded_at, log), log=told.append)
+    waiting = [p for p in pending(settings, brand) if p.entity == entity and _within(p.business_date, window)]
+    step = max(1, len(waiting) // _MESSAGES_PER_ENTITY)
+    results: list[Batch] = []
+    errors: list[str] = []
+    lanes = _lanes(settings, brand, entity, waiting, shared)
+    for position, (item, result) in enumerate(side_by_side(lanes), start=1):
+        while told:
+            log(told.popleft())
+        if isinstance(result, LandingError):
+            errors.append(str(result))
+            log(f"{entity}: refused {item.file.name}")
+            continue
+        results.append(result)
+        if position % step == 0 or position >= len(waiting):
+            log(_progress(entity, position, max(position, len(waiting)), item, results))
     if errors:
         shown = "\n".join(f"  - {message}" for message in errors[:_ERRORS_SHOWN])
         more = f"\n  … and {len(errors) - _ERRORS_SHOWN} more" if len(errors) > _ERRORS_SHOWN else ""
@@ -168,21 +201,28 @@ def land(
     return results
 
 
-def _in_turn(
-    settings: Settings, brand: Brand, entity: str, waiting: list[PendingFile], load: Load
-) -> Iterator[tuple[PendingFile, Batch | LandingError]]:
-    """Land an entity's files, source by source; each snapshot after the one that it is compared with."""
-    for source in brand.sources:
-        if entity not in source.entities:
-            continue
-        if not source.is_snapshot:
+def _lanes(
+    settings: Settings, brand: Brand, entity: str, waiting: list[PendingFile], shared: _Shared
+) -> list[Lane[tuple[PendingFile, Batch | LandingError]]]:
+    """A lane for each source of an entity that may have something to land."""
+
+    def files_of(source: Source) -> Iterator[tuple[PendingFile, Batch | LandingError]]:
+        with _lane(shared, source.name) as load:
             yield from land_files(load, [item for item in waiting if item.source is source])
-            continue
+
+    def snapshots_of(source: Source) -> Iterator[tuple[PendingFile, Batch | LandingError]]:
         files = _files(settings, brand, source)
-        load.present = {file.name for file in files}
-        # One by one: whether a snapshot is to be landed depends on the one before it, which may just have been.
-        for item in _waiting(source, entity, files, load.ledger):
-            yield from land_files(load, [item])
+        with _lane(shared, source.name) as load:
+            load.present = {file.name for file in files}
+            # One by one: whether a snapshot is to be landed depends on the one before it, which may just have been.
+            for item in _waiting(source, entity, files, load.ledger):
+                yield from land_files(load, [item])
+
+    return [
+        partial(snapshots_of if source.is_snapshot else files_of, source)
+        for source in brand.sources
+        if entity in source.entities and (source.is_snapshot or any(item.source is source for item in waiting))
+    ]
 
 
 def _within(day: date | None, window: tuple[date, date] | None) -> bool:

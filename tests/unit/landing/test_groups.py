@@ -84,6 +84,7 @@ _odd = st.sampled_from(["", "o1,1", '"unclosed,1', "a" * 40, GOOD + ",more"])
 _file = st.tuples(st.sampled_from([HEADER, HEADER + ",colour"]), st.lists(st.one_of(_line, _line, _odd), max_size=4))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.lists(_file, min_size=2, max_size=5), windowed=st.booleans())
 def test_group_gives_what_its_files_give_alone(

@@ -395,6 +395,7 @@ _cell = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(_cell, min_size=8, max_size=8), max_size=12))
 def test_every_row_is_landed_or_quarantined(make_tiny: Callable[[Path], Tiny], rows: list[list[str]]) -> None:

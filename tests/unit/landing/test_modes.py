@@ -207,6 +207,7 @@ def arrivals_of(draw: st.DrawFn, count: int) -> list[list[int]]:
     return [part for part in (list(order[:cut]), list(order[cut:])) if part]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_mode_gives_the_same_table_whatever_arrives_when(
@@ -476,6 +477,7 @@ land.land(settings, load_brand(settings), "products")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(FILES))
 @pytest.mark.parametrize("moves", [0, 3, 8])
 def test_killed_load_goes_on_where_it_stopped(
