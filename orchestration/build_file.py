@@ -94,8 +94,11 @@ _BATCH_COLUMNS = {
     "drift": "JSON",
     "quarantine_reasons": "MAP(VARCHAR, BIGINT)",
     "max_event_at": "TIMESTAMPTZ",
+    "arrived_at": "TIMESTAMPTZ",
     "replay_of": "VARCHAR",
 }
+# Columns that a manifest has in another form.
+_BATCH_READ = {"arrived_at": ("file_mtime_ns", "BIGINT", "make_timestamptz(file_mtime_ns // 1000)")}
 # What a manifest of the first version, which lacks these, stands for.
 _BATCH_DEFAULTS = {
     "mode": "'incremental'",
@@ -182,11 +185,12 @@ def create_raw_views(connection: duckdb.DuckDBPyConnection, lake: Path) -> None:
         connection.execute(f'create or replace view raw."{entity.name}" as {body}')
     manifests = lake / "batches"
     if any(manifests.glob("*.json")):
-        spec = "{" + ", ".join(f"{name}: '{type_}'" for name, type_ in _BATCH_COLUMNS.items()) + "}"
+        read = {name: (name, type_, f'"{name}"') for name, type_ in _BATCH_COLUMNS.items()} | _BATCH_READ
+        spec = "{" + ", ".join(f"{name}: '{type_}'" for name, type_, _ in read.values()) + "}"
         fields = ", ".join(
             f'cast(coalesce("{name}", {_BATCH_DEFAULTS[name]}) as {_view_type(type_)}) as "{name}"'
             if name in _BATCH_DEFAULTS
-            else f'"{name}"'
+            else f'{read[name][2]} as "{name}"'
             for name, type_ in _BATCH_COLUMNS.items()
         )
         batches = f"select {fields} from read_json({_literal(manifests / '*.json')}, columns = {spec})"  # noqa: S608

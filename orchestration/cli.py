@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from orchestration.commands import coverage, quarantine, sources
+from orchestration.commands import coverage, quarantine, sources, tracking
 from orchestration.commands.common import EPILOG, FAILED, USAGE, BrandOption, Format, FormatOption, exit_codes, fail
 from orchestration.locking import brand_lock, read_holder
 from orchestration.settings import PROJECT_ROOT, Settings, available_brands, load_settings
@@ -224,6 +224,8 @@ def _status(settings: Settings) -> dict[str, Any]:
             "known_at": manifest["known_at"],
             "published_at": manifest["published_at"],
             "age_seconds": int(age.total_seconds()),
+            "latest_event_at": manifest.get("latest_event_at"),
+            **publishing.latencies(manifest),
             "code_version": manifest["code_version"],
             "gates": manifest["gates"],
             "file": str(settings.published_file),
@@ -304,6 +306,7 @@ def brands() -> None:
 app.command(epilog=EPILOG)(coverage.coverage)
 app.add_typer(sources.app)
 app.add_typer(quarantine.app)
+app.add_typer(tracking.app)
 
 
 def main() -> None:

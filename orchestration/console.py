@@ -181,6 +181,12 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
         facts.add_row("version", Text(published["version"]))
         facts.add_row("as of", Text(f"{published['as_of_date']} (facts before this date)"))
         facts.add_row("published", Text(f"{published['published_at']}, {age_text(published['age_seconds'])} ago"))
+        for clock, title in (
+            ("event_to_mart_seconds", "newest event"),
+            ("arrival_to_mart_seconds", "newest files"),
+        ):
+            if clock in published:
+                facts.add_row(title, Text(f"{age_text(int(published[clock]))} old when published"))
         facts.add_row("code", Text(str(published["code_version"])))
         facts.add_row(
             "gates", Text(f"{gates['passed']} passed, {gates['failed']} failed, {gates['warned']} with a warning")

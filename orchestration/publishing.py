@@ -188,6 +188,21 @@ def promote(
     return manifest
 
 
+def latencies(manifest: Mapping[str, Any]) -> dict[str, float]:
+    """Seconds until publication: of the newest event, and of the file that waited longest of those that are new in it.
+
+    A clock is left out where nothing has it: no events, no new file. A brand's first publication takes in the past, so
+    its files may have waited for years.
+    """
+    published = datetime.fromisoformat(manifest["published_at"])
+    since = {"event_to_mart_seconds": "latest_event_at", "arrival_to_mart_seconds": "first_new_arrival_at"}
+    return {
+        name: (published - datetime.fromisoformat(manifest[clock])).total_seconds()
+        for name, clock in since.items()
+        if manifest.get(clock)
+    }
+
+
 def discard(staged: StagedPublication) -> None:
     """Remove a staged copy (a closed gate); the published file is untouched. Twice does no harm."""
     _remove_staging(staged.file)

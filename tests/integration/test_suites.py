@@ -239,6 +239,23 @@ DEFECTS: list[tuple[str, str]] = [
         "update segments.seg_rfm set rfm_tier = 'champion' where hash(member_id) % 20 > 0",
     ),
     ("seg_rfm_code_count_in_range", "update segments.seg_rfm set recency_score = 5"),
+    # The shop has no tracking plan: what would be counted of one is planted whole.
+    (
+        "tracking_coverage_absent_event_count_is_zero",
+        "update ops.tracking_coverage set status = 'absent' where event_name = 'view'",
+    ),
+    (
+        "tracking_coverage_unplanned_event_count_is_zero",
+        "update ops.tracking_coverage set status = 'unplanned' where event_name = 'view'",
+    ),
+    *(
+        (
+            f"tracking_properties_{status}_property_count_is_zero",
+            "insert into ops.tracking_properties (event_name, property_name, source_system, status, is_required) "
+            f"values ('view', 'product_code', 'app', '{status}', true)",
+        )
+        for status in ("absent", "mistyped", "incomplete")
+    ),
     (
         "publication_difference_is_zero",
         "update ops.reconciliation set difference = 0.01 where check_code = 'mart_amount'",
@@ -268,7 +285,7 @@ def suites(clean: Home) -> list[Suite]:
         # The shop has no behaviour, receipts or refund file: their suites see empty tables, and what is planted in them.
         *marts.suites([*entities(brand), "events", "coupon_receipts", "refunds"]),
         *models.suites(MODELS),
-        *tags.suites(entities(brand)),
+        *tags.suites(entities(brand), has_tracking_plan=True),
         publish.RECONCILIATION,
         publish.content(entities(brand)),
         publish.shrinkage(kept, max_shrink_rate=brand.publish.max_shrink_rate),

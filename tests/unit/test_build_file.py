@@ -137,6 +137,8 @@ def test_manifests_and_files_of_the_first_version_are_read_with_defaults(setting
         "select mode, source_name, snapshot_at, rows_tombstoned, rows_carried, rows_unchanged, rows_not_of_entity, "
         "columns, extra_columns, drift, quarantine_reasons, max_event_at, replay_of from raw.load_batches",
     ) == [("incremental", "", None, 0, 0, 0, 0, {}, [], "[]", {}, None, None)]
+    (arrived,) = rows(settings, "select epoch_us(arrived_at) from raw.load_batches")
+    assert arrived == (((settings.sources_root or Path()) / "members.csv").stat().st_mtime_ns // 1000,)
     (batch,) = read_batches(Lake(settings.lake))
     assert (batch.mode, batch.snapshot_at, batch.drift) == ("incremental", None, [])
 

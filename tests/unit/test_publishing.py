@@ -704,3 +704,14 @@ def test_an_open_reader_keeps_its_version(settings: Settings) -> None:
         publish(settings, 2, keep_versions=1)
         assert reader.communicate("\n", timeout=30)[0] == "1\n"
     assert published_number(settings) == 2
+
+
+def test_latency_counts_from_the_newest_event_and_the_file_that_waited_longest() -> None:
+    manifest = {
+        "published_at": "2026-01-02T00:01:00Z",
+        "latest_event_at": "2026-01-02T00:00:00Z",
+        "first_new_arrival_at": "2026-01-02T00:00:45.500000Z",
+    }
+    assert publishing.latencies(manifest) == {"event_to_mart_seconds": 60.0, "arrival_to_mart_seconds": 14.5}
+    assert publishing.latencies(manifest | {"latest_event_at": None, "first_new_arrival_at": None}) == {}
+    assert publishing.latencies({"published_at": "2026-01-02T00:01:00Z"}) == {}  # of a version before there were clocks

@@ -261,6 +261,23 @@ CASES = [
         },
     ),
     Case(
+        tags.TRACKING_EVENTS,
+        clean(absent_event_count=0, unplanned_event_count=0),
+        {
+            "absent_event_count_is_zero": {"absent_event_count": 1},
+            "unplanned_event_count_is_zero": {"unplanned_event_count": 1},
+        },
+    ),
+    Case(
+        tags.TRACKING_PROPERTIES,
+        clean(absent_property_count=0, mistyped_property_count=0, incomplete_property_count=0),
+        {
+            "absent_property_count_is_zero": {"absent_property_count": 1},
+            "mistyped_property_count_is_zero": {"mistyped_property_count": 1},
+            "incomplete_property_count_is_zero": {"incomplete_property_count": 1},
+        },
+    ),
+    Case(
         publish.RECONCILIATION,
         clean(check_code=PRIVATE, difference=0.0),
         {"difference_is_zero": {"difference": 0.0001}},
@@ -306,7 +323,7 @@ def declared_suites() -> list[Suite]:
         *raw.suites({"order_lines": LIMIT, **dict.fromkeys(raw.CONTENT, LIMIT)}),
         *marts.suites(EVERYTHING),
         *models.suites({"churn_scores": "churn"}),
-        *tags.suites(EVERYTHING),
+        *tags.suites(EVERYTHING, has_tracking_plan=True),
         publish.RECONCILIATION,
         publish.content(EVERYTHING),
         SHRINKAGE,
@@ -397,6 +414,8 @@ def test_nobody_demands_rows_of_what_the_brand_does_not_have() -> None:
     assert demanded(["events"]) == {"batch_count_in_range", "event_count_in_range"}
     assert demanded(["order_lines"]) == {"batch_count_in_range", "order_count_in_range", "sales_day_count_in_range"}
     assert tags.RFM not in tags.suites(["events"]) and tags.RFM in tags.suites(["order_lines"])
+    assert tags.TRACKING_EVENTS not in tags.suites(["events"])
+    assert tags.TRACKING_EVENTS in tags.suites(["events"], has_tracking_plan=True)
 
 
 def test_checks_of_one_gate_have_names_of_their_own() -> None:

@@ -28,6 +28,7 @@ final as (
         source_business_date,
         snapshot_at,
         max_event_at,
+        arrived_at,
         loaded_at
     from batches
 

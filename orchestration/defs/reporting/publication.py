@@ -91,6 +91,23 @@ def _promote(staged: publishing.StagedPublication, results: list[SuiteResult], b
     return publishing.promote(staged, summary, keep_versions=brand_run.brand.publish.keep_versions)
 
 
+def _freshness(brand_run: BrandRun) -> dict[str, datetime | None]:
+    """Newest clock among the landed rows, newest arrival of a file, newest landing; and the oldest arrival among the files that
+    this publication is the first to hold, None when there are none."""
+    last = None
+    with suppress(publishing.PublishError):
+        last = (publishing.read_manifest(brand_run.settings) or {}).get("known_at")
+    row = brand_run.query(
+        """
+        select max(max_event_at) as latest_event_at, max(arrived_at) as latest_arrival_at, max(loaded_at) as latest_loaded_at,
+            min(arrived_at) filter (where loaded_at > cast(? as timestamptz)) as first_new_arrival_at
+        from ops.load_batches where is_current
+        """,
+        [last],
+    ).iloc[0]
+    return {name: None if pd.isna(value) else value.to_pydatetime().astimezone(UTC) for name, value in row.items()}
+
+
 @dg.asset(
     key=PUBLICATION,
     group_name="publish",
@@ -110,6 +127,7 @@ def publication(context: dg.AssetExecutionContext, brand_run: BrandRun, run_opti
             settings, brand_run.brand, as_of_date=run_options.as_of_date
         ),
         "run_id": context.run_id,
+        **_freshness(brand_run),
         "entities": sorted(landing.entities(brand_run.brand)),
     }
     try:
@@ -131,5 +149,10 @@ def publication(context: dg.AssetExecutionContext, brand_run: BrandRun, run_opti
     rows, gates = sum(manifest["row_counts"].values()), manifest["gates"]
     context.log.info(f"published {manifest['version']}: {rows} rows, {gates['passed']} checks passed")
     yield dg.MaterializeResult(
-        metadata={"version": manifest["version"], "file": str(settings.published_file), "gates": json.dumps(gates)}
+        metadata={
+            "version": manifest["version"],
+            "file": str(settings.published_file),
+            "gates": json.dumps(gates),
+            **{name: dg.MetadataValue.float(seconds) for name, seconds in publishing.latencies(manifest).items()},
+        }
     )

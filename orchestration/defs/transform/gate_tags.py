@@ -12,4 +12,6 @@ from orchestration.resources import current_brand
 
 @dg.definitions
 def gate_tags() -> dg.Definitions:
-    return dg.Definitions(asset_checks=[gate_checks(tags.GATE, tags.suites(landing.entities(current_brand())))])
+    brand = current_brand()
+    suites = tags.suites(landing.entities(brand), has_tracking_plan=brand.tracking_plan is not None)
+    return dg.Definitions(asset_checks=[gate_checks(tags.GATE, suites)])

@@ -80,6 +80,50 @@ RFM = Suite(
 )
 
 
-def suites(entities: Collection[str]) -> tuple[Suite, ...]:
+TRACKING_EVENTS = Suite(
+    gate=GATE,
+    subject=("ops", "tracking_coverage"),
+    name="as_planned",
+    description="The events that the tracking plan names arrive, and no others. A gap warns: it is the senders' to mend.",
+    sql="""
+        select
+            count(*) filter (where status = 'absent') as absent_event_count,
+            count(*) filter (where status = 'unplanned') as unplanned_event_count
+        from ops.tracking_coverage
+    """,
+    expectations=(
+        zero(
+            "absent_event_count", "every planned event arrived lately from every system that sends it", severity="warn"
+        ),
+        zero("unplanned_event_count", "no event arrives that nobody planned", severity="warn"),
+    ),
+)
+
+TRACKING_PROPERTIES = Suite(
+    gate=GATE,
+    subject=("ops", "tracking_properties"),
+    name="as_planned",
+    description="Planned properties of events that arrive are filled, and filled with their type.",
+    sql="""
+        select
+            count(*) filter (where status = 'absent') as absent_property_count,
+            count(*) filter (where status = 'mistyped') as mistyped_property_count,
+            count(*) filter (where status = 'incomplete') as incomplete_property_count
+        from ops.tracking_properties
+    """,
+    expectations=(
+        zero("absent_property_count", "every planned property is filled in some event", severity="warn"),
+        zero("mistyped_property_count", "every value is of its planned type", severity="warn"),
+        zero("incomplete_property_count", "a required property is never missing", severity="warn"),
+    ),
+)
+
+
+def suites(entities: Collection[str], *, has_tracking_plan: bool = False) -> tuple[Suite, ...]:
     """Suites of the tags for a brand that has sources of these entities: nobody has a recency without orders."""
-    return (MEMBER_TAGS, CATALOGUE, RFM) if "order_lines" in entities else (MEMBER_TAGS, CATALOGUE)
+    return (
+        MEMBER_TAGS,
+        CATALOGUE,
+        *((RFM,) if "order_lines" in entities else ()),
+        *((TRACKING_EVENTS, TRACKING_PROPERTIES) if has_tracking_plan else ()),
+    )
