@@ -13,7 +13,7 @@ import re
 import typing
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -24,6 +24,7 @@ from orchestration.settings import Settings
 BRAND_FILE = "brand.yml"
 SOURCES_DIR = "sources"
 TRACKING_FILE = "tracking_plan.yml"
+IDENTITY_FILE = "identity.yml"
 DATE_PLACEHOLDER = "{date}"
 WHITESPACE = "whitespace"
 
@@ -503,6 +504,83 @@ class TrackingPlan(_Config):
     events: Annotated[dict[str, PlannedEvent], Field(min_length=1)]
 
 
+class IdentifierRule(_Config):
+    """How far an identifier of one type is believed: the tier in which it joins accounts (1 joins first), or none."""
+
+    tier: Annotated[int, Field(ge=1, le=5)] | None = None  # what a system has verified; none: joins nothing
+    unverified_tier: Annotated[int, Field(ge=1, le=5)] | None = None  # what was only written down
+    is_recycled: bool = False  # is given to somebody else one day: each valid_to begins a new tenure
+    # One system has at most this many accounts of one person: what more of them share is a hub and joins nothing.
+    max_accounts_per_system: Annotated[int, Field(ge=1, le=1000)] = 3
+
+    @model_validator(mode="after")
+    def _surer_first(self) -> IdentifierRule:
+        if self.tier is not None and self.unverified_tier is not None and self.unverified_tier < self.tier:
+            raise ValueError(f"unverified_tier {self.unverified_tier} lies before tier {self.tier}")
+        return self
+
+
+class Account(_Config):
+    """A member key of one source system."""
+
+    source_system: Code
+    member_key: Annotated[str, Field(min_length=1)]
+
+
+class IdentityDecision(_Config):
+    """Accounts of which somebody has found out that they are one person, or that they are not."""
+
+    code: Code
+    accounts: Annotated[list[Account], Field(min_length=2)]
+    reason: Annotated[str, Field(min_length=1)]
+    decided_on: date
+
+
+# From the surest: a member number is the brand's own word for a person; platforms tell one person's ids apart; an order has one
+# buyer; a contact may be shared, mistyped or passed on.
+_PLATFORM_ID = IdentifierRule(tier=2, unverified_tier=2)
+_CONTACT = IdentifierRule(tier=4, unverified_tier=5, is_recycled=True)
+IDENTIFIER_RULES = {
+    "member_number": IdentifierRule(tier=1, unverified_tier=1),
+    "unionid": _PLATFORM_ID,
+    "openid": _PLATFORM_ID,
+    "tmall_ouid": _PLATFORM_ID,
+    "jd_pin": _PLATFORM_ID,
+    "order_number": IdentifierRule(tier=3),
+    "phone": _CONTACT,
+    "email": _CONTACT,
+    # Households share devices: these say whose an anonymous visit was, and join nobody.
+    "device_id": IdentifierRule(),
+    "cookie_id": IdentifierRule(),
+}
+
+
+class Identity(_Config):
+    """identity.yml: who is one person. Every part has a default; docs/identity.md says what they mean."""
+
+    rules: dict[Code, IdentifierRule] = {}  # in place of, or beside, IDENTIFIER_RULES
+    account_keys: dict[Code, Code] = {}  # source system → the identifier type that its member keys are
+    keep_together: list[IdentityDecision] = []
+    keep_apart: list[IdentityDecision] = []
+    lookback_days: Days = 365  # anonymous visits this long before the first login on a device are its member's
+    max_accounts: Annotated[int, Field(ge=2, le=10_000)] = 40  # a larger group is no person: what would make it is left out
+
+    @property
+    def all_rules(self) -> dict[str, IdentifierRule]:
+        return IDENTIFIER_RULES | self.rules
+
+    @model_validator(mode="after")
+    def _known_types(self) -> Identity:
+        for system, kind in self.account_keys.items():
+            if kind not in self.all_rules:
+                raise ValueError(f"account_keys: {system}: no rule for {kind!r}; {suggest(kind, self.all_rules)}")
+        codes = [decision.code for decision in (*self.keep_together, *self.keep_apart)]
+        twice = sorted({code for code in codes if codes.count(code) > 1})
+        if twice:
+            raise ValueError(f"decision {', '.join(twice)} is there twice; give each its own code")
+        return self
+
+
 class Source(SourceConfig):
     """A source with its name (the file's stem) and the quarantine limits that hold for it."""
 
@@ -543,6 +621,7 @@ class Brand(BrandConfig):
 
     sources: list[Source]
     tracking_plan: TrackingPlan | None = None
+    identity: Identity = Identity()
 
     @property
     def day_start_minutes(self) -> int:
@@ -561,6 +640,8 @@ class Brand(BrandConfig):
             "as_of_clock": self.clock.as_of,
             "calendar_start": self.calendar_start.isoformat(),
             "calendar_end": self.calendar_end.isoformat() if self.calendar_end else "",
+            "identity_max_accounts": str(self.identity.max_accounts),
+            "identity_lookback_days": str(self.identity.lookback_days),
         }
         return flat | {name: str(value) for name, value in self.parameters.model_dump().items()}
 
@@ -660,17 +741,21 @@ def _problems(model: type[BaseModel], error: ValidationError, file: str) -> list
     return lines
 
 
-def _read_plan(settings: Settings) -> tuple[TrackingPlan | None, list[str]]:
-    path = settings.brand_dir / TRACKING_FILE
+Optional = TypeVar("Optional", bound=_Config)
+
+
+def _read_optional(settings: Settings, name: str, kind: type[Optional]) -> tuple[Optional | None, list[str]]:
+    """A file of the brand's folder that need not be there, and what is wrong with it."""
+    path = settings.brand_dir / name
     if not path.exists():
         return None, []
-    document, problems = _read_yaml(path, TRACKING_FILE)
+    document, problems = _read_yaml(path, name)
     if document is None:
         return None, problems
     try:
-        return TrackingPlan.model_validate(document), problems
+        return kind.model_validate(document), problems
     except ValidationError as error:
-        return None, problems + _problems(TrackingPlan, error, TRACKING_FILE)
+        return None, problems + _problems(kind, error, name)
 
 
 def _read_brand(settings: Settings) -> tuple[BrandConfig | None, list[str]]:
@@ -718,8 +803,17 @@ def load_brand(settings: Settings) -> Brand:
             problems += _problems(SourceConfig, error, name)
     if not any(path.suffix == ".yml" for path in files):
         problems.append(f"{SOURCES_DIR}: (folder): holds no *.yml; add one source (see docs/add-a-source.md)")
-    plan, found = _read_plan(settings)
+    plan, found = _read_optional(settings, TRACKING_FILE, TrackingPlan)
     problems += found
+    identity, found = _read_optional(settings, IDENTITY_FILE, Identity)
+    problems += found
+    if identity is not None:
+        systems = sorted({source.source_system for source in sources.values()})
+        problems += [
+            f"{IDENTITY_FILE}: account_keys: {system}: no source has this source_system; {suggest(system, systems)}"
+            for system in identity.account_keys
+            if system not in systems
+        ]
     if problems or brand is None:
         raise BrandConfigError(settings.brand, problems)
     return Brand(
@@ -733,4 +827,5 @@ def load_brand(settings: Settings) -> Brand:
             for name, source in sources.items()
         ],
         tracking_plan=plan,
+        identity=identity or Identity(),
     )

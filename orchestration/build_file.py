@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from orchestration import reference_tables, tracking, warehouse
+from orchestration import identity, reference_tables, tracking, warehouse
 from orchestration.brands import Brand
 from orchestration.landing.contract import load_contract
 from orchestration.landing.contract_tables import write_contract_tables
@@ -278,6 +278,7 @@ def prepare(settings: Settings, brand: Brand) -> None:
         write_config(connection, brand)
         write_contract_tables(connection, brand)
         tracking.write_tracking_config(connection, brand)
+        identity.write_identity_config(connection, brand)
         create_raw_views(connection, settings.lake)
         create_python_tables(connection)
         reference_tables.create_tables(connection)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,17 @@ def run_brand(
             f"[bold]{settings.brand}[/]: {_what_is_new(pending, manifest)}; building in {settings.brand_home}"
         )
         parsing = time.monotonic()
-        broken = _parse_problem()
+        broken = parse_problem()
         parsed = time.monotonic() - parsing
         if broken:
             console.print(broken, markup=False, highlight=False, soft_wrap=True)
             return RUN_FAILED
-        result, seconds = _execute(settings, brand, pending, run_id, as_of, full_refresh)
+        result, seconds = execute(
+            settings,
+            tags=lambda: range_tags_of(brand, pending),
+            options={"as_of_date": as_of.isoformat() if as_of else "", "full_refresh": full_refresh},
+            run_id=run_id,  # by which the raw assets know that databases and APIs have been read for this run
+        )
         if not result.success:
             report.failure(settings, result, _published(settings), console)
             return RUN_FAILED
@@ -77,7 +83,7 @@ def run_brand(
         return 0
 
 
-def _parse_problem() -> str | None:
+def parse_problem() -> str | None:
     """dbt's message when its project cannot be parsed: an engineer's slip is told before anything runs."""
     from orchestration.dbt import ParseError, ensure_manifest
 
@@ -126,32 +132,40 @@ def prepare_environment(settings: Settings) -> None:
     )
 
 
-def _execute(
+def range_tags_of(brand: Brand, files: list[landing.PendingFile]) -> dict[str, str]:
+    from orchestration.defs.automation.jobs import range_tags
+
+    return range_tags(brand, files)
+
+
+def execute(
     settings: Settings,
-    brand: Brand,
-    pending: list[landing.PendingFile],
-    run_id: str,
-    as_of: date | None,
-    full_refresh: bool,
+    *,
+    tags: Callable[[], dict[str, str]],
+    options: dict[str, Any],
+    run_id: str | None = None,
+    select: Callable[[Any], set[Any]] | None = None,
 ):
-    """Run the job in this process. Returns (result, seconds it took to load the definitions)."""
+    """Run the job in this process. Returns (result, seconds it took to load the definitions).
+
+    `tags` say for which business dates; `options` are those of `orchestration.runtime.RunOptions`; `select` is given the graph
+    of assets and gives the keys of those to build, where it is not all of them.
+    """
     prepare_environment(settings)
     clock = time.monotonic()
 
     from orchestration.definitions import defs
-    from orchestration.defs.automation.jobs import range_tags
 
-    job = defs().resolve_job_def("build_brand_job")
+    definitions = defs()
+    job = definitions.resolve_job_def("build_brand_job")
+    chosen = sorted(select(definitions.resolve_asset_graph())) if select else None
     loaded = time.monotonic() - clock
-    options = {
-        "as_of_date": as_of.isoformat() if as_of else "",
-        "full_refresh": full_refresh,
-    }
     with dagster_instance(settings) as instance:
         result = job.execute_in_process(
             instance=instance,
-            run_id=run_id,  # by which the raw assets know that databases and APIs have been read for this run
-            tags=range_tags(brand, pending),
+            run_id=run_id,
+            tags=tags(),
+            asset_selection=chosen,
             run_config={"resources": {"run_options": {"config": options}}, "loggers": {"terminal": {}}},
             raise_on_error=False,
         )

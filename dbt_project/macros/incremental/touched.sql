@@ -13,10 +13,13 @@
 {% macro order_keyed_materialization() %}{{ return('incremental' if target.type == 'duckdb' else 'table') }}{% endmacro %}
 
 {# The newest `loaded_at` a model has seen, as a literal, so that it is fixed before the pre-hook deletes rows. #}
-{% macro loaded_watermark(relation) -%}
+{% macro loaded_watermark(relation) %}{{ return(column_watermark(relation, 'loaded_at')) }}{% endmacro %}
+
+{# The same of another column. #}
+{% macro column_watermark(relation, column) -%}
     {%- set never = '1970-01-01 00:00:00+00' -%}
     {%- if not execute -%}{{ return(never) }}{%- endif -%}
-    {%- set value = run_query('select cast(max(loaded_at) as ' ~ dbt.type_string() ~ ') from ' ~ relation).columns[0].values()[0] -%}
+    {%- set value = run_query('select cast(max(' ~ column ~ ') as ' ~ dbt.type_string() ~ ') from ' ~ relation).columns[0].values()[0] -%}
     {{ return(value or never) }}
 {%- endmacro %}
 

@@ -8,6 +8,11 @@
     case when {{ key }} is not null then {{ source_system }} || ':' || {{ key }} end
 {%- endmacro %}
 
+{# The source's own key in such an id. #}
+{% macro key_of_id(id, source_system) -%}
+    substr({{ id }}, length({{ source_system }}) + 2)
+{%- endmacro %}
+
 {# The same for somebody of whom only a device, a cookie or an OpenID is known. #}
 {% macro anonymous_id(source_system, anonymous_key) -%}
     case when {{ anonymous_key }} is not null then 'a_' || substr(md5({{ source_system }} || '|' || {{ anonymous_key }}), 1, 20) end

@@ -102,7 +102,10 @@ def _select(context: dg.AssetExecutionContext, stage: Stage) -> tuple[list[str],
     if stage.is_whole(context):
         return stage.select.split(), stage.exclude.split()
     specs = (spec for spec in context.assets_def.specs if spec.key in context.selected_asset_keys)
-    return sorted(str(spec.metadata[UNIQUE_ID]).split(".")[2] for spec in specs), []
+    wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    tests = (spec for spec in context.assets_def.check_specs if (spec.asset_key, spec.name) in wanted)
+    # Tests are named too: one that compares a picked model with one that stands already would be left out otherwise.
+    return sorted({str(spec.metadata[UNIQUE_ID]).split(".")[2] for spec in (*specs, *tests)}), []
 
 
 def _build(context: dg.AssetExecutionContext, brand_run: BrandRun, options: RunOptions, stage: Stage) -> Events:

@@ -1,0 +1,41 @@
+{{ config(materialized='table') }}
+
+with accounts as (
+
+    select * from {{ ref('int_members_sighted') }}
+
+),
+
+links as (
+
+    select * from {{ ref('int_identity_links') }}
+
+),
+
+numbers as (
+
+    select
+        account_id,
+        min(node_id) as lowest_member_number,
+        max(node_id) as highest_member_number
+    from links
+    where identifier_type = 'member_number'
+    group by account_id
+
+),
+
+-- Every account with the member numbers that it was seen with: mostly none or one.
+final as (
+
+    select
+        accounts.member_id as account_id,
+        accounts.source_system,
+        numbers.lowest_member_number,
+        numbers.highest_member_number,
+        accounts.loaded_at
+    from accounts
+    left join numbers on accounts.member_id = numbers.account_id
+
+)
+
+select * from final
