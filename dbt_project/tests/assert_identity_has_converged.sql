@@ -1,18 +1,6 @@
--- An identifier that joins accounts has brought all of them to one member, or was left out for a named reason; and no two accounts
--- with different member numbers are one member. Rows here mean that identity_rounds() is too small for this brand.
-with links as (
-
-    select * from {{ ref('int_identity_links') }}
-
-),
-
-nodes as (
-
-    select * from {{ ref('int_identity_nodes') }}
-
-),
-
-resolved as (
+-- The smallest label has reached every account of every group (else identity_rounds() is too small for this brand), no two accounts
+-- with different member numbers are one member, and every account that joined a member has a time and a reason for it.
+with resolved as (
 
     select * from {{ ref('int_accounts_resolved') }}
 
@@ -30,16 +18,17 @@ changes as (
 
 ),
 
--- Left out without a conflict of its own: some group it would have made was refused. Then more than two clusters stayed apart.
-unexplained as (
+unsettled as (
 
-    select nodes.node_id as subject
-    from nodes
-    where nodes.is_left_out and nodes.reason is null
+    {% for tier in identity_tiers() %}
+    select account_id as subject from {{ ref('int_identity_tier_' ~ tier) }}
+    where not is_settled
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
-numbers as (
+two_numbers as (
 
     select resolved.member_id as subject
     from resolved
@@ -49,16 +38,15 @@ numbers as (
 
 ),
 
-unreached as (
+unexplained as (
 
-    select changes.account_id as subject
-    from changes
-    where changes.changed_at is null or changes.reason is null
+    select account_id as subject from changes
+    where changed_at is null or reason is null
 
 )
 
+select subject from unsettled
+union all
+select subject from two_numbers
+union all
 select subject from unexplained
-union all
-select subject from numbers
-union all
-select subject from unreached

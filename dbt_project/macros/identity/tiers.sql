@@ -131,7 +131,12 @@ round_{{ round }} as (
 {% endfor %}
 labelled as (
 
-    select * from round_{{ identity_rounds() }}
+    select
+        last_round.cluster_id,
+        last_round.label,
+        last_round.label = round_before.label as is_settled
+    from round_{{ identity_rounds() }} as last_round
+    inner join round_{{ identity_rounds() - 1 }} as round_before on last_round.cluster_id = round_before.cluster_id
 
 ),
 
@@ -179,7 +184,8 @@ final as (
 
     select
         clusters.account_id,
-        coalesce(allowed.label, clusters.cluster_id) as cluster_id
+        coalesce(allowed.label, clusters.cluster_id) as cluster_id,
+        coalesce(labelled.is_settled, true) as is_settled
     from clusters
     left join labelled on clusters.cluster_id = labelled.cluster_id
     left join allowed on labelled.label = allowed.label

@@ -1,5 +1,5 @@
-{# Opaque and stable: the same source member always gets the same id, and the id reveals nothing by itself. #}
-{% macro member_id(source_system, member_key) -%}
+{# Opaque and stable: the same account always gets the same id, and the id reveals nothing by itself. #}
+{% macro account_id(source_system, member_key) -%}
     case when {{ member_key }} is not null then 'm_' || substr(md5({{ source_system }} || '|' || {{ member_key }}), 1, 20) end
 {%- endmacro %}
 

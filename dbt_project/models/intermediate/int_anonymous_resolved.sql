@@ -26,7 +26,7 @@ logins as (
         identifiers.observed_at,
         max(identifiers.loaded_at) as loaded_at
     from identifiers
-    inner join resolved on identifiers.member_id = resolved.account_id
+    inner join resolved on identifiers.account_id = resolved.account_id
     group by identifiers.anonymous_id, identifiers.source_system, resolved.member_id, identifiers.observed_at
 
 ),

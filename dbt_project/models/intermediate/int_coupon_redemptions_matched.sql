@@ -31,7 +31,7 @@ same_day_lines as (
         redemptions.campaign_id
     from redemptions
     inner join order_lines
-        on redemptions.member_id = order_lines.member_id
+        on redemptions.account_id = order_lines.account_id
         and redemptions.business_date = order_lines.business_date
     where order_lines.line_kind = 'sale'
 
@@ -127,7 +127,7 @@ final as (
 
     select
         redemptions.redemption_id,
-        redemptions.member_id,
+        redemptions.account_id,
         redemptions.campaign_id,
         coalesce(named_orders.order_id, ranked.order_id) as order_id,
         redemptions.coupon_code,

@@ -2,7 +2,7 @@
 
 with accounts as (
 
-    select * from {{ ref('int_members_sighted') }}
+    select * from {{ ref('int_accounts_sighted') }}
 
 ),
 
@@ -28,13 +28,13 @@ numbers as (
 final as (
 
     select
-        accounts.member_id as account_id,
+        accounts.account_id,
         accounts.source_system,
         numbers.lowest_member_number,
         numbers.highest_member_number,
         accounts.loaded_at
     from accounts
-    left join numbers on accounts.member_id = numbers.account_id
+    left join numbers on accounts.account_id = numbers.account_id
 
 )
 

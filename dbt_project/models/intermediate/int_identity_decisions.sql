@@ -12,9 +12,9 @@ final as (
     select
         decision_code,
         decision,
-        {{ member_id('source_system', 'member_key') }} as account_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         source_system,
-        {{ member_id('other_source_system', 'other_member_key') }} as other_account_id,
+        {{ account_id('other_source_system', 'other_member_key') }} as other_account_id,
         reason,
         decided_at
     from decisions

@@ -3,7 +3,7 @@
 {#- What links an account to an identifier: one row per account and identifier that may join accounts, with how sure that is. -#}
 with accounts as (
 
-    select * from {{ ref('int_members_sighted') }}
+    select * from {{ ref('int_accounts_sighted') }}
 
 ),
 
@@ -90,7 +90,7 @@ tenures as (
 own_keys as (
 
     select
-        accounts.member_id as account_id,
+        accounts.account_id,
         accounts.source_system,
         account_keys.identifier_type,
         {{ standard_identifier('account_keys.identifier_type', identifier_text('account_keys.identifier_type', 'accounts.member_key')) }} as standard_value,
@@ -104,14 +104,14 @@ order_owners as (
 
     select
         {{ key_of_id('order_id', 'source_system') }} as order_key,
-        min(member_id) as account_id,
+        min(account_id) as account_id,
         min(source_system) as source_system,
         min(ordered_at) as ordered_at,
         min(loaded_at) as loaded_at
     from order_lines
-    where member_id is not null
+    where account_id is not null
     group by {{ key_of_id('order_id', 'source_system') }}
-    having count(distinct member_id) = 1
+    having count(distinct account_id) = 1
 
 ),
 
@@ -120,21 +120,21 @@ citations as (
 
     select
         {{ key_of_id('order_id', 'source_system') }} as order_key,
-        member_id as account_id,
+        account_id,
         source_system,
         reviewed_at as observed_at,
         loaded_at
     from reviews
-    where order_id is not null and member_id is not null
+    where order_id is not null and account_id is not null
     union all
     select
         {{ key_of_id('order_id', 'source_system') }} as order_key,
-        member_id as account_id,
+        account_id,
         source_system,
         opened_at as observed_at,
         loaded_at
     from tickets
-    where order_id is not null and member_id is not null
+    where order_id is not null and account_id is not null
 
 ),
 
@@ -163,7 +163,7 @@ cited_orders as (
 unioned as (
 
     select
-        identifiers.member_id as account_id,
+        identifiers.account_id,
         identifiers.source_system,
         identifiers.identifier_type,
         identifiers.identifier_type || ':' || identifiers.identifier_hash || ':' || cast(tenures.tenure as {{ dbt.type_string() }}) as node_id,

@@ -12,7 +12,7 @@ final as (
 
     select
         order_id,
-        member_id,
+        account_id,
         member_key,
         source_system,
         order_status,

@@ -17,9 +17,9 @@ final as (
     select
         order_lines.order_line_id,
         order_lines.order_id,
-        coalesce(order_lines.member_id, order_heads.member_id) as member_id,
+        coalesce(order_lines.account_id, order_heads.account_id) as account_id,
         order_lines.product_id,
-        case when order_lines.member_id is not null then order_lines.member_key else order_heads.member_key end as member_key,
+        case when order_lines.account_id is not null then order_lines.member_key else order_heads.member_key end as member_key,
         order_lines.product_code,
         order_lines.source_system,
         order_lines.batch_id,

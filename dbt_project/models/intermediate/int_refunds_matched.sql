@@ -32,21 +32,21 @@ refund_lines as (
 
 refunded_products as (
 
-    select distinct member_id, product_id from refund_lines
+    select distinct account_id, product_id from refund_lines
 
 ),
 
 sale_lines as (
 
     select
-        sales.member_id,
+        sales.account_id,
         sales.product_id,
         sales.order_id,
         sales.quantity,
         sales.ordered_at
     from order_lines as sales
     inner join refunded_products
-        on sales.member_id = refunded_products.member_id and sales.product_id = refunded_products.product_id
+        on sales.account_id = refunded_products.account_id and sales.product_id = refunded_products.product_id
     where sales.line_kind = 'sale'
 
 ),
@@ -60,7 +60,7 @@ candidates as (
         sale_lines.order_id as original_order_id
     from refund_lines
     inner join sale_lines
-        on refund_lines.member_id = sale_lines.member_id
+        on refund_lines.account_id = sale_lines.account_id
         and refund_lines.product_id = sale_lines.product_id
         and refund_lines.ordered_at >= sale_lines.ordered_at
         and -refund_lines.quantity <= sale_lines.quantity
@@ -76,7 +76,7 @@ refunded_orders as (
 
     select
         order_lines.order_id,
-        min(order_lines.member_id) as member_id,
+        min(order_lines.account_id) as account_id,
         min(order_lines.store_code) as store_code
     from order_lines
     where order_lines.line_kind = 'sale' and order_lines.order_id in (select refunds.order_id from refunds)
@@ -98,7 +98,7 @@ unioned as (
         refund_lines.order_line_id as refund_id,
         refund_lines.order_id as refund_order_id,
         candidates.original_order_id,
-        refund_lines.member_id,
+        refund_lines.account_id,
         refund_lines.product_id,
         refund_lines.product_kind,
         refund_lines.source_system,
@@ -120,7 +120,7 @@ unioned as (
         refunds.refund_id,
         refunds.order_id as refund_order_id,
         refunds.order_id as original_order_id,
-        coalesce(refunds.member_id, order_heads.member_id, refunded_orders.member_id) as member_id,
+        coalesce(refunds.account_id, order_heads.account_id, refunded_orders.account_id) as account_id,
         coalesce(refunds.product_id, refunded_lines.product_id) as product_id,
         refunded_lines.product_kind,
         refunds.source_system,
@@ -151,7 +151,7 @@ final as (
         unioned.refund_id,
         unioned.refund_order_id,
         unioned.original_order_id,
-        unioned.member_id,
+        unioned.account_id,
         unioned.product_id,
         coalesce(unioned.product_kind, products.product_kind, 'goods') as product_kind,
         unioned.source_system,
@@ -161,7 +161,7 @@ final as (
         unioned.source_entity,
         unioned.quantity,
         unioned.refund_amount,
-        unioned.member_id is null as is_anonymous,
+        unioned.account_id is null as is_anonymous,
         unioned.is_original_matched,
         -- Money back for an order that never counted as a purchase must not be taken off those that do.
         not unioned.is_void and not coalesce(originals.is_void, false) as is_counted,

@@ -17,7 +17,7 @@ final as (
 
     select
         touches.touch_id,
-        touches.member_id,
+        touches.account_id,
         touches.campaign_id,
         touches.member_key,
         touches.source_system,

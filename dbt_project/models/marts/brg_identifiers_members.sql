@@ -33,7 +33,7 @@ grouped as (
         case when count(*) = count(valid_to) then max(valid_to) end as valid_to,
         max(loaded_at) as loaded_at
     from (
-        select *, member_id as account_id from identifiers
+        select * from identifiers
     ) as named
     group by account_id, source_system, identifier_type, identifier_hash
 

@@ -1,6 +1,6 @@
 with sighted as (
 
-    select * from {{ ref('int_members_sighted') }}
+    select * from {{ ref('int_accounts_sighted') }}
 
 ),
 

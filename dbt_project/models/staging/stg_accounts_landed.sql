@@ -31,7 +31,7 @@ with landed as (
 final as (
 
     select
-        {{ member_id('source_system', 'member_key') }} as account_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         min(first_loaded_at) as first_loaded_at
     from landed
     group by source_system, member_key

@@ -8,7 +8,7 @@ final as (
 
     select
         {{ composite_id(['source_system', 'member_key', 'channel', 'purpose', instant_microseconds('decided_at')]) }} as consent_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         member_key,
         source_system,
         batch_id,

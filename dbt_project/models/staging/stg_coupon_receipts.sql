@@ -8,7 +8,7 @@ final as (
 
     select
         {{ entity_id('source_system', 'receipt_key') }} as receipt_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         {{ entity_id('source_system', 'coupon_code') }} as offer_id,
         {{ entity_id('source_system', 'campaign_code') }} as campaign_id,
         {{ entity_id('source_system', 'merchant_code') }} as merchant_id,

@@ -8,7 +8,7 @@ final as (
 
     select
         {{ composite_id(['source_system', 'member_key', 'coupon_code', 'campaign_code', 'redeemed_on']) }} as redemption_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         {{ entity_id('source_system', 'campaign_code') }} as campaign_id,
         {{ entity_id('source_system', 'receipt_key') }} as receipt_id,
         {{ entity_id('source_system', 'order_key') }} as order_id,

@@ -137,7 +137,7 @@ final as (
 
     select
         {{ entity_id('source_system', 'event_key') }} as event_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         {{ anonymous_id('source_system', 'anonymous_key') }} as anonymous_id,
         {{ entity_id('source_system', 'session_key') }} as session_id,
         {{ entity_id('source_system', 'product_code') }} as product_id,

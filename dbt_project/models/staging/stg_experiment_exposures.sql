@@ -8,7 +8,7 @@ final as (
 
     select
         {{ composite_id(['source_system', 'experiment_code', 'member_key']) }} as experiment_exposure_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         member_key,
         source_system,
         batch_id,

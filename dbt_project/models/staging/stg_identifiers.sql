@@ -37,7 +37,7 @@ final as (
         {{ composite_id([
             'source_system', 'member_key', 'identifier_type', 'identifier_value', instant_microseconds('observed_at')
         ]) }} as identifier_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         case when standard_type in ('device_id', 'cookie_id', 'openid') then {{ anonymous_id('source_system', 'identifier_value') }} end as anonymous_id,
         member_key,
         source_system,

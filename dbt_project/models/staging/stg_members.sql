@@ -51,7 +51,7 @@ located as (
 final as (
 
     select
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         member_key,
         {{ entity_id('source_system', 'store_code') }} as store_id,
         source_system,

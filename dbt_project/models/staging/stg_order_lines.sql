@@ -84,7 +84,7 @@ final as (
     select
         order_id || '-' || cast(order_line_number as {{ dbt.type_string() }}) as order_line_id,
         order_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         {{ entity_id('source_system', 'product_code') }} as product_id,
         {{ entity_id('source_system', 'store_code') }} as store_id,
         member_key,

@@ -8,7 +8,7 @@ final as (
 
     select
         {{ entity_id('source_system', 'point_key') }} as point_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         {{ entity_id('source_system', 'order_key') }} as order_id,
         member_key,
         source_system,

@@ -10,7 +10,7 @@ final as (
         {{ entity_id('source_system', 'refund_key') }} as refund_id,
         {{ entity_id('source_system', 'order_key') }} as order_id,
         {{ entity_id('source_system', 'order_key') }} || '-' || cast(order_line_number as {{ dbt.type_string() }}) as order_line_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         {{ entity_id('source_system', 'product_code') }} as product_id,
         member_key,
         source_system,

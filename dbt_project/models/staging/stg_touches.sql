@@ -8,7 +8,7 @@ final as (
 
     select
         {{ composite_id(['source_system', 'member_key', 'campaign_code', 'channel', 'message_key', 'touch_type']) }} as touch_id,
-        {{ member_id('source_system', 'member_key') }} as member_id,
+        {{ account_id('source_system', 'member_key') }} as account_id,
         {{ entity_id('source_system', 'campaign_code') }} as campaign_id,
         member_key,
         source_system,

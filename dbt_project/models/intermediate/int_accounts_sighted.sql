@@ -32,33 +32,33 @@ touches as (
 sightings as (
 
     select
-        member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
+        account_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
         case when account_flag <> 'normal' then account_flag end as account_flag,
         not is_deleted as is_sighting, true as is_profile, {{ business_date('registered_at') }} as business_date, loaded_at
     from members
     union all
     select
-        member_id, member_key, source_system, max_by(country_name, ordered_at) as country_name,
+        account_id, member_key, source_system, max_by(country_name, ordered_at) as country_name,
         cast(null as {{ dbt.type_string() }}) as account_flag, true as is_sighting, false as is_profile,
         min(business_date) as business_date, min(loaded_at) as loaded_at
     from order_lines
-    where member_id is not null
-    group by member_id, member_key, source_system, {{ is_within_calendar('business_date') }}
+    where account_id is not null
+    group by account_id, member_key, source_system, {{ is_within_calendar('business_date') }}
     union all
     select
-        member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
+        account_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
         cast(null as {{ dbt.type_string() }}) as account_flag, true as is_sighting, false as is_profile,
         business_date, loaded_at
     from touches
     {% for model, date in sources %}
     union all
     select
-        member_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
+        account_id, member_key, source_system, cast(null as {{ dbt.type_string() }}) as country_name,
         cast(null as {{ dbt.type_string() }}) as account_flag, true as is_sighting, false as is_profile,
         min({{ date }}) as business_date, min(loaded_at) as loaded_at
     from {{ ref(model) }}
-    where member_id is not null and not is_deleted
-    group by member_id, member_key, source_system, {{ is_within_calendar(date) }}
+    where account_id is not null and not is_deleted
+    group by account_id, member_key, source_system, {{ is_within_calendar(date) }}
     {% endfor %}
 
 ),
@@ -68,7 +68,7 @@ sightings as (
 final as (
 
     select
-        member_id,
+        account_id,
         min(member_key) as member_key,
         min(source_system) as source_system,
         max(country_name) as country_name,
@@ -79,7 +79,7 @@ final as (
         ) as first_seen_date,
         min(loaded_at) as loaded_at
     from sightings
-    group by member_id
+    group by account_id
     having max(case when is_sighting then 1 else 0 end) = 1
 
 )
