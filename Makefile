@@ -5,12 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+SPARK_VENV := .venv-spark
+SPARK_STAMP := $(SPARK_VENV)/.ready
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup run test test-fast lint format ui check bench lock clean
+.PHONY: help setup run test test-fast lint format ui check bench spark spark-setup lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,9 +59,23 @@ check: setup ## validate the brand's configuration without running it
 bench: setup ## repeatable measurements, as ratios
 	@$(BIN)/python -m benchmarks
 
-lock: $(BIN)/python ## resolve pyproject.toml anew into requirements.lock
+$(SPARK_STAMP): requirements-spark.lock | $(STAMP)
+	@test -x $(SPARK_VENV)/bin/python || $(BIN)/python -m venv $(SPARK_VENV)
+	@echo "Installing Spark and its dbt into $(SPARK_VENV) (600 MB, a minute or two, once) ..."
+	@{ test -x $(BIN)/uv && UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install --quiet --python $(SPARK_VENV)/bin/python -r requirements-spark.lock; } \
+		|| $(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.lock
+	@touch $@
+
+spark-setup: $(SPARK_STAMP) ## create .venv-spark: Spark and its dbt, apart from everything else
+
+spark: $(SPARK_STAMP) ## compare DuckDB and Spark over the brand's lake, model by model (BRAND=demo; needs Java 17)
+	@$(BIN)/tessera parity --brand $(BRAND)
+
+lock: $(BIN)/python ## resolve pyproject.toml and requirements-spark.in anew into their locks
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
 		--group dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+		requirements-spark.in -o requirements-spark.lock
 
 clean: ## remove what building left in the tree (not the data)
 	rm -rf dbt_project/target dbt_project/logs build *.egg-info .pytest_cache .ruff_cache

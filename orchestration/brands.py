@@ -563,7 +563,8 @@ class Identity(_Config):
     keep_together: list[IdentityDecision] = []
     keep_apart: list[IdentityDecision] = []
     lookback_days: Days = 365  # anonymous visits this long before the first login on a device are its member's
-    max_accounts: Annotated[int, Field(ge=2, le=10_000)] = 40  # a larger group is no person: what would make it is left out
+    # A larger group is no person: what would make it is left out.
+    max_accounts: Annotated[int, Field(ge=2, le=10_000)] = 40
 
     @property
     def all_rules(self) -> dict[str, IdentifierRule]:

@@ -57,7 +57,7 @@ def _incremental_inputs(settings: Settings) -> str:
     """Hash of what incremental models are computed with: a change makes their old rows wrong."""
     dbt = settings.dbt_project_dir
     folders = [dbt / "models" / name for name in ("staging", "reference", "intermediate", "marts", "metrics")]
-    folders += [dbt / "macros" / name for name in ("brand", "cross_db", "incremental", "schema", "staging")]
+    folders += [folder for folder in (dbt / "macros").iterdir() if folder.is_dir() and folder.name != "tags"]
     code = hash_files(_text_files(*folders), settings.project_root)
     return hashlib.sha256(
         f"{code}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()

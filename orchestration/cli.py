@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from orchestration.commands import coverage, history, quarantine, sources, tracking
+from orchestration.commands import coverage, history, parity, quarantine, sources, tracking
 from orchestration.commands.common import EPILOG, FAILED, USAGE, BrandOption, Format, FormatOption, exit_codes, fail
 from orchestration.locking import brand_lock, read_holder
 from orchestration.settings import PROJECT_ROOT, Settings, available_brands, load_settings
@@ -304,6 +304,7 @@ def brands() -> None:
 
 
 app.command(epilog=EPILOG)(coverage.coverage)
+app.command(epilog=EPILOG)(parity.parity)
 app.command(epilog=EPILOG)(history.rebuild)
 app.command(epilog=EPILOG)(history.backfill)
 app.add_typer(sources.app)

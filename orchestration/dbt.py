@@ -211,9 +211,16 @@ class Invocation:
 
 
 def run_dbt(
-    arguments: Sequence[str], environment: Mapping[str, str], target: Path, logs: Path, tell: Callable[[str], None]
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    target: Path,
+    logs: Path,
+    tell: Callable[[str], None],
+    executable: Path | None = None,
 ) -> Invocation:
     """Run dbt as a process of its own and give its results; `tell` gets a line of progress every few seconds.
+
+    `executable` is the dbt of another environment than this process's.
 
     dagster-dbt's own `cli()` does the same, but first loads dbt into this process and asks it for its version, at seven
     seconds an invocation. Only dbt's command line and its run_results.json are used here, both of them public.
@@ -224,7 +231,7 @@ def run_dbt(
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)
     command = [
-        dbt_executable(),
+        str(executable or dbt_executable()),
         *(
             "--log-format",
             "json",

@@ -46,7 +46,7 @@ def _pairs(decision: IdentityDecision) -> list[tuple[str, str, str | None, str |
 
 def rows_of(identity: Identity) -> dict[str, list[tuple[object, ...]]]:
     """Rows of each of TABLES."""
-    decided = [
+    decided: list[tuple[object, ...]] = [
         (decision.code, kind, *account, decision.reason, datetime.combine(decision.decided_on, time(), UTC))
         for kind, decisions in (("keep_together", identity.keep_together), ("keep_apart", identity.keep_apart))
         for decision in decisions

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "TESSERA_WINDOW_START": "first business date to rebuild, whatever has changed (set by a backfill)",
     "TESSERA_WINDOW_END": "last business date to rebuild, whatever has changed (set by a backfill)",
     "TESSERA_DBT_THREADS": "dbt threads (default 2)",
+    "TESSERA_SPARK_PORT": "dbt only: port on loopback of Spark's Thrift server (set by `tessera parity`)",
     "TESSERA_LOCK_WAIT_SECONDS": "how long a run waits for another run of the brand to end (default 0)",
 }
 # Secrets of databases and APIs: `TESSERA_SECRET_<NAME>`, named by a source's YAML, never written anywhere.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 
-VERSION = "1"  # raise it when the same configuration gives other bytes: written brands are then made again
+VERSION = "2"  # raise it when the same configuration gives other bytes: written brands are then made again
 COHORT_MEMBERS = 1_000  # unit of random numbers: a member's data depends on the seed and their cohort, never on blocks
 UTC_OFFSET_SECONDS = 8 * 3600  # Asia/Shanghai has had no summer time since 1991
 

@@ -245,7 +245,25 @@ def _orders(world: World, block: Block, keys: Keys, files: Files) -> None:
         "ordered_at": text.instant(world.config, orders["at"]),
         "cause": pick(CAUSES, cause),
         "cause_code": code,
+        "paid_at": text.instant(world.config, orders["paid_at"]),
+        "goods_amount": text.decimal(orders["payable"] - orders["freight"]),
+        "payable_amount": text.decimal(orders["payable"]),
+        "paid_amount": text.decimal(_paid(orders)),
+        "refunded_amount": text.decimal(_refunded(block)),
     })  # fmt: skip
+
+
+def _paid(orders: Table) -> np.ndarray:
+    """Fen that came in: all of it, a deposit alone, or nothing."""
+    deposit = np.where(orders["deposit_at"] < NEVER, orders["deposit"], 0)
+    return np.where(orders["paid_at"] < NEVER, orders["payable"], deposit)
+
+
+def _refunded(block: Block) -> np.ndarray:
+    """Fen that went back, by order."""
+    refunds = block["refunds"]
+    back = np.where(refunds["refunded_at"] < NEVER, refunds["amount"], 0)
+    return np.bincount(refunds["order"], weights=back, minlength=len(block["orders"]["at"])).astype(np.int64)
 
 
 def _seasonality(world: World, files: Files) -> None:

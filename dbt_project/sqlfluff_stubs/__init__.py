@@ -22,8 +22,10 @@ def _expression(name: str) -> Any:
 business_date = _expression("business_date")
 business_day_start = _expression("business_day_start")
 money = _expression("money")
-member_id = _expression("member_id")
 entity_id = _expression("entity_id")
+account_id = _expression("account_id")
+newest_value = _expression("max")
+money_per = _expression("money_per")
 
 
 def ratio(numerator: str, denominator: str) -> str:
@@ -217,3 +219,67 @@ def event_property(item: object) -> str:
 
 def brand_tracking_window_days() -> int:
     return 90
+
+
+# macros/money
+cents = _expression("cents")
+money_of_cents = _expression("money_of_cents")
+share_floor = share_remainder = _expression("share")
+
+
+def applied_rate(currency_code: str, exchange_rate: str) -> str:
+    return f"coalesce({exchange_rate}, {currency_code})"
+
+
+def signed_share() -> str:
+    return "floor_cents"
+
+
+def ledger_order_id() -> str:
+    return "original_order_id"
+
+
+def brand_currency_code() -> str:
+    return "CNY"
+
+
+def rates_of(relation: str, date: str) -> str:
+    return "select currency_code, rated_date, exchange_rate, rate_date from dated_rates"
+
+
+def matched_orders(relation: str) -> str:
+    return "select order_id, matched_order_id from known_orders"
+
+
+def matched_products(relation: str) -> str:
+    return "select product_id, matched_product_id from known_products"
+
+
+key_of_id = _expression("key_of_id")
+sha256_hex = _expression("sha256")
+origin_of = _expression("origin_of")
+last_known = _expression("last_known")
+
+
+def identity_tiers() -> list[int]:
+    return [1, 2]
+
+
+def identity_rounds() -> int:
+    return 2
+
+
+def identity_tier(tier: int, clusters: str) -> str:
+    return "select account_id, cluster_id, is_settled from int_accounts_numbered"
+
+
+def brand_identity_lookback_days() -> int:
+    return 365
+
+
+def column_watermark(relation: str, column: str) -> str:
+    return "1970-01-01 00:00:00+00"
+
+
+def is_visit_of(events: str, visitors: str, instant: str = "event_at") -> str:
+    return f"{events}.anonymous_id = {visitors}.anonymous_id"

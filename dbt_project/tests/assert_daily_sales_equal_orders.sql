@@ -17,16 +17,21 @@ orders as (
 refunds as (
 
     select * from {{ ref('fct_refunds') }}
-    where product_kind <> 'service' and is_counted
+    where is_counted
 
 ),
 
 facts as (
 
-    select business_date, currency_code, 1 as order_count, gross_amount, cast(0 as decimal(18, 4)) as refund_amount
+    select
+        paid_date as business_date, currency_code, 1 as order_count, gmv_gross_amount, {{ money('0') }} as refund_amount,
+        gmv_gross_amount as gmv_net_amount
     from orders
     union all
-    select business_date, currency_code, 0 as order_count, cast(0 as decimal(18, 2)) as gross_amount, refund_amount
+    select business_date, currency_code, 0 as order_count, {{ money('0') }}, goods_amount, {{ money('0') }}
+    from refunds
+    union all
+    select paid_date, currency_code, 0 as order_count, {{ money('0') }}, {{ money('0') }}, -goods_amount
     from refunds
 
 ),
@@ -37,8 +42,9 @@ recounted as (
         business_date,
         currency_code,
         sum(order_count) as order_count,
-        sum(gross_amount) as gross_amount,
-        {{ money('sum(refund_amount)') }} as refund_amount
+        sum(gmv_gross_amount) as gmv_gross_amount,
+        sum(refund_amount) as refund_amount,
+        sum(gmv_net_amount) as gmv_net_amount
     from facts
     group by business_date, currency_code
 
@@ -51,10 +57,12 @@ final as (
         coalesce(daily_sales.currency_code, recounted.currency_code) as currency_code,
         daily_sales.order_count as daily_order_count,
         recounted.order_count,
-        daily_sales.gross_amount as daily_gross_amount,
-        recounted.gross_amount,
+        daily_sales.gmv_gross_amount as daily_gross_amount,
+        recounted.gmv_gross_amount,
         daily_sales.refund_amount as daily_refund_amount,
-        recounted.refund_amount
+        recounted.refund_amount,
+        daily_sales.gmv_net_amount as daily_net_amount,
+        recounted.gmv_net_amount
     from daily_sales
     full outer join recounted
         on daily_sales.business_date = recounted.business_date
@@ -63,8 +71,9 @@ final as (
         daily_sales.business_date is null
         or recounted.business_date is null
         or daily_sales.order_count <> recounted.order_count
-        or daily_sales.gross_amount <> recounted.gross_amount
+        or daily_sales.gmv_gross_amount <> recounted.gmv_gross_amount
         or daily_sales.refund_amount <> recounted.refund_amount
+        or daily_sales.gmv_net_amount <> recounted.gmv_net_amount
 
 )
 

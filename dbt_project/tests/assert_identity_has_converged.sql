@@ -1,5 +1,5 @@
--- The smallest label has reached every account of every group (else identity_rounds() is too small for this brand), no two accounts
--- with different member numbers are one member, and every account that joined a member has a time and a reason for it.
+-- Returns rows when the smallest label has not reached every account of a group (identity_rounds() is too small for this brand), when
+-- accounts with different member numbers are one member, or when an account joined a member without a time or a reason.
 with resolved as (
 
     select * from {{ ref('int_accounts_resolved') }}
@@ -8,7 +8,7 @@ with resolved as (
 
 accounts as (
 
-    select * from {{ ref('int_identity_accounts') }}
+    select * from {{ ref('int_accounts_numbered') }}
 
 ),
 
@@ -21,7 +21,7 @@ changes as (
 unsettled as (
 
     {% for tier in identity_tiers() %}
-    select account_id as subject from {{ ref('int_identity_tier_' ~ tier) }}
+    select account_id as subject from {{ ref('int_accounts_tier_' ~ tier ~ '_joined') }}
     where not is_settled
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -43,10 +43,16 @@ unexplained as (
     select account_id as subject from changes
     where changed_at is null or reason is null
 
+),
+
+final as (
+
+    select subject from unsettled
+    union all
+    select subject from two_numbers
+    union all
+    select subject from unexplained
+
 )
 
-select subject from unsettled
-union all
-select subject from two_numbers
-union all
-select subject from unexplained
+select * from final

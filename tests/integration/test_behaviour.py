@@ -1,7 +1,7 @@
 """Behaviour, order heads and refunds that come in bit by bit give the marts that one run over everything gives.
 
 A brand of a few rows, written here: late and corrected event files, an order that is cancelled after it was built, one that is
-paid later, a refund, and an account that turns out to be a test account.
+paid later, a pre-sale whose balance comes late, a refund, and an account that turns out to be a test account.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ from orchestration.settings import Settings
 pytestmark = pytest.mark.slow
 
 BRAND = "clicks"
-MODELS = ("path:models/staging", "path:models/intermediate", "path:models/marts", "agg_daily_sales", "reconciliation")
+MODELS = (
+    "path:models/staging",
+    "path:models/reference",
+    "path:models/intermediate",
+    "path:models/marts",
+    "agg_daily_sales",
+    "agg_daily_sales_slices",
+    "reconciliation",
+)
 BRAND_YML = {
     "brand": BRAND,
     "label_zh": "点击",
@@ -78,6 +86,17 @@ SOURCES: dict[str, dict[str, object]] = {
             "currency_code": "'CNY'",
         },
     },
+    "payments": {
+        "path": "payments/*.csv",
+        "fields": {
+            "payment_key": "no",
+            "order_key": "order_no",
+            "paid_at": "moment",
+            "payment_kind": "kind",
+            "payment_amount": "amount",
+            "currency_code": "'CNY'",
+        },
+    },
     "members": {
         "path": "members/*.csv",
         "fields": {"member_key": "who", "account_kind": "kind"},
@@ -95,10 +114,13 @@ FIRST = {
     + "wrong,view,2024-01-02 11:00:01,,d1,P2\n"
     + "fast1,view,2024-01-02 12:00:00,m3,,P1\nfast2,view,2024-01-02 12:00:01,m3,,P1\nfast3,view,2024-01-02 12:00:02,m3,,P1\n"
     + "stray,view,1970-01-01 00:00:15,m1,,P1\n",
-    "lines/day2.csv": "order_no,line,moment,item,amount\nO1,1,2024-01-02 10:05:00,P1,10.00\nO2,1,2024-01-02 10:06:00,P2,20.00\n",
+    "lines/day2.csv": "order_no,line,moment,item,amount\nO1,1,2024-01-02 10:05:00,P1,10.00\nO2,1,2024-01-02 10:06:00,P2,20.00\n"
+    + "O3,1,2024-01-02 10:07:00,P2,30.00\n",
     "heads/day2.csv": HEADS
-    + "O1,m1,2024-01-02 10:05:00,paid,2024-01-02 10:05:00\nO2,m2,2024-01-02 10:06:00,created,2024-01-02 10:06:00\n",
+    + "O1,m1,2024-01-02 10:05:00,paid,2024-01-02 10:05:00\nO2,m2,2024-01-02 10:06:00,created,2024-01-02 10:06:00\n"
+    + "O3,m2,2024-01-02 10:07:00,created,2024-01-02 10:07:00\n",
     "refunds/day2.csv": "no,order_no,line,moment,amount\nR0,O9,1,2024-01-02 09:00:00,1.00\n",
+    "payments/day2.csv": "no,order_no,moment,kind,amount\nP0,O3,2024-01-02 10:08:00,deposit,5.00\n",
     "members/day2.csv": "who,kind,changed\nm1,,2024-01-02\nm2,,2024-01-02\n",
 }
 THEN = {
@@ -112,6 +134,8 @@ THEN = {
     "heads/day3.csv": HEADS
     + "O1,m1,2024-01-02 10:05:00,cancelled,2024-01-03 09:00:00\nO2,m2,2024-01-02 10:06:00,paid,2024-01-03 09:00:00\n",
     "refunds/day4.csv": "no,order_no,line,moment,amount\nR1,O1,1,2024-01-04 09:00:00,10.00\nR2,O2,1,2024-01-04 09:00:00,5.00\n",
+    # The balance of a pre-sale, across midnight: nothing else of the order is new.
+    "payments/day4.csv": "no,order_no,moment,kind,amount\nP1,O3,2024-01-04 00:00:00,balance,25.00\n",
     "members/day3.csv": "who,kind,changed\nm1,test,2024-01-03\n",
 }
 
@@ -182,6 +206,7 @@ def test_the_marts_say_what_happened(builds: Builds, which: str) -> None:
         ) == [
             ("shop:O1", "cancelled", True, False, False),
             ("shop:O2", "paid", False, True, False),
+            ("shop:O3", "created", False, True, False),
         ]
         assert rows("select refund_id, is_original_matched, is_counted from marts.fct_refunds order by 1") == [
             ("shop:R0", False, True),
@@ -194,14 +219,14 @@ def test_the_marts_say_what_happened(builds: Builds, which: str) -> None:
         ) == [
             ("cart", True, 1, 0, 0, 0),
             ("order_placed", False, 1, 0, 1, 0),
-            ("purchase", False, 1, 0, 0, 0),
+            ("purchase", False, 2, 0, 0, 0),
             ("purchase_reported", True, 1, 0, 1, 0),
             ("refund", False, 3, 0, 1, 0),
             ("view", True, 7, 4, 2, 1),
         ]
         assert rows(
-            "select strftime(business_date, '%m-%d'), order_count, gross_amount, refund_amount from metrics.agg_daily_sales order by 1"
-        ) == [("01-02", 1, 20, 1), ("01-04", 0, 0, 5)]
+            "select strftime(business_date, '%m-%d'), order_count, gmv_gross_amount, refund_amount from metrics.agg_daily_sales order by 1"
+        ) == [("01-02", 1, 20, 1), ("01-04", 1, 30, 5)]
         assert rows("select strftime(as_of_date, '%Y-%m-%d') from intermediate.int_clocks_resolved") == [
             ("2024-01-05",)
         ]

@@ -59,7 +59,7 @@ def test_backfill_of_a_range_rebuilds_it(clean: Home, tmp_path: Path) -> None:
         connection.execute(f"update marts.fct_orders set gross_amount = 0.01 where {days}")
         connection.execute(f"update marts.fct_order_lines set line_amount = 0.01 where {days} and line_kind = 'sale'")
         connection.execute(f"update staging.stg_order_lines set line_amount = 0.01 where {days} and line_kind = 'sale'")
-        connection.execute(f"update metrics.agg_daily_sales set gross_amount = 1 where {days}")
+        connection.execute(f"update metrics.agg_daily_sales set gmv_gross_amount = 1 where {days}")
         connection.execute(f"delete from marts.fct_events where {days} and event_name = 'purchase'")
     answer = ask_dagster(home, "backfill", str(first), str(last))
     assert answer["success"]

@@ -24,7 +24,7 @@ NAMES = {
     "staging": r"stg_[a-z0-9_]+",
     "reference": r"ref_[a-z0-9_]+s",
     "intermediate": r"int_[a-z0-9]+(_[a-z0-9]+)*_[a-z]+ed",
-    "marts": r"(dim|fct)_[a-z0-9_]+s|brg_[a-z0-9]+_[a-z0-9_]+",
+    "marts": r"(dim|fct)_[a-z0-9_]+s(_history)?|brg_[a-z0-9]+_[a-z0-9_]+",
     "features": r"feat_members_[a-z0-9_]+",
     "tags": r"tags_[a-z]+|member_tags|tag_catalogue|tag_values",
     "segments": r"seg_[a-z0-9_]+",
@@ -33,7 +33,7 @@ NAMES = {
 }
 
 # Read by anybody: the clock, the cuts and what there is belong to the build, not to a subject.
-BUILD_WIDE = {"int_clocks_resolved", "int_as_of_dates_spined", "int_rows_dated"}
+BUILD_WIDE = {"int_clocks_resolved", "int_as_of_dates_spined", "int_rows_dated", "int_identifiers_judged"}
 SCORES = {"stg_churn_scores", "stg_propensity_scores"}
 # Asked by incremental models, through macros/incremental: which orders and dates a run must build again.
 TOUCHED = {"stg_order_lines_landed", "stg_orders_landed", "stg_products_landed"}

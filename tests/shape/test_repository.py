@@ -18,7 +18,14 @@ from orchestration.settings import PROJECT_ROOT
 
 _TEXT = {".py", ".sql", ".yml", ".yaml", ".toml", ".md", ".cfg", ".ini", ".lock", ".txt", ".json", ".sh", ".csv", ""}
 # Files that tell an installer where to look must leave the index to the machine that installs.
-_INSTALLING = ("Makefile", "pyproject.toml", "requirements.lock", ".ci/run")
+_INSTALLING = (
+    "Makefile",
+    "pyproject.toml",
+    "requirements.lock",
+    "requirements-spark.in",
+    "requirements-spark.lock",
+    ".ci/run",
+)
 # `/home/someone` stands for any home.
 _MACHINE = re.compile(r"(?<![\w.:/*])/(root|home|Users|mnt|private|var/folders)/(?!someone\b)[\w.]+")
 

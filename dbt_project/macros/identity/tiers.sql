@@ -20,19 +20,19 @@ with clusters as (
 
 accounts as (
 
-    select * from {{ ref('int_identity_accounts') }}
+    select * from {{ ref('int_accounts_numbered') }}
 
 ),
 
 links as (
 
-    select * from {{ ref('int_identity_links') }}
+    select * from {{ ref('int_identifiers_linked') }}
 
 ),
 
 decisions as (
 
-    select * from {{ ref('int_identity_decisions') }}
+    select * from {{ ref('int_accounts_decided') }}
 
 ),
 
@@ -180,7 +180,7 @@ allowed as (
 
 ),
 
-final as (
+resolved as (
 
     select
         clusters.account_id,
@@ -192,5 +192,5 @@ final as (
 
 )
 
-select * from final
+select * from resolved
 {%- endmacro %}

@@ -42,7 +42,9 @@
 {% macro _reflagged_events(relation) -%}
     select kept.event_id
     from {{ relation }} as kept
-    left join {{ ref('dim_members') }} as flagged on kept.member_id = flagged.member_id and flagged.account_flag <> 'normal'
+    left join {{ ref('int_accounts_resolved') }} as resolved on kept.account_id = resolved.account_id
+    left join {{ ref('dim_members') }} as flagged
+        on coalesce(resolved.member_id, kept.member_id) = flagged.member_id and flagged.account_flag <> 'normal'
     where kept.account_flag <> coalesce(flagged.account_flag, 'normal')
 {%- endmacro %}
 

@@ -3,13 +3,13 @@
 {#- One-ID: which member every account belongs to. The account that came in first gives the member its id, so nothing new renames it. -#}
 with clusters as (
 
-    select * from {{ ref('int_identity_tier_5') }}
+    select * from {{ ref('int_accounts_tier_5_joined') }}
 
 ),
 
 accounts as (
 
-    select * from {{ ref('int_identity_accounts') }}
+    select * from {{ ref('int_accounts_numbered') }}
 
 ),
 

@@ -80,7 +80,7 @@ neighboured as (
 
 ),
 
-final as (
+bounded as (
 
     select
         source_system,
@@ -97,7 +97,13 @@ final as (
         loaded_at
     from neighboured
 
+),
+
+final as (
+
+    select * from bounded
+    where valid_from < valid_to
+
 )
 
 select * from final
-where valid_from < valid_to

@@ -33,8 +33,8 @@ sold as (
     select
         product_id,
         source_system,
-        max_by(product_name, ordered_at) filter (where product_name is not null) as product_name,
-        max_by(product_kind, ordered_at) filter (where product_kind is not null) as product_kind,
+        {{ newest_value('product_name', 'ordered_at') }} as product_name,
+        {{ newest_value('product_kind', 'ordered_at') }} as product_kind,
         count(distinct product_name) as product_name_variant_count,
         max(loaded_at) as loaded_at
     from order_lines

@@ -12,12 +12,19 @@ offers as (
 
 ),
 
+resolved_accounts as (
+
+    select * from {{ ref('int_accounts_resolved') }}
+
+),
+
 -- A receipt says its own terms, or its offer does.
 final as (
 
     select
         receipts.receipt_id,
-        receipts.member_id,
+        resolved_accounts.member_id,
+        receipts.account_id,
         receipts.offer_id,
         coalesce(receipts.campaign_id, offers.campaign_id) as campaign_id,
         receipts.merchant_id,
@@ -40,6 +47,7 @@ final as (
         receipts.loaded_at
     from receipts
     left join offers on receipts.offer_id = offers.offer_id
+    left join resolved_accounts on receipts.account_id = resolved_accounts.account_id
 
 )
 

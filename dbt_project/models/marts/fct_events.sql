@@ -1,7 +1,11 @@
 -- depends_on: {{ ref('stg_order_lines_landed') }}
 -- depends_on: {{ ref('stg_orders_landed') }}
 -- depends_on: {{ ref('stg_products_landed') }}
-{{ config(materialized=order_keyed_materialization(), incremental_strategy='append', pre_hook="{{ delete_stale_events() }}") }}
+{{ config(
+    materialized=order_keyed_materialization(),
+    incremental_strategy='append',
+    pre_hook=["{{ reassign_members() }}", "{{ reassign_visitors() }}", "{{ delete_stale_events() }}"]
+) }}
 
 {%- set text = 'cast(null as ' ~ dbt.type_string() ~ ')' %}
 {#- Told before the pre-hook deletes anything: the body runs after it. -#}
@@ -11,6 +15,18 @@ with members as (
 
     select member_id, account_flag from {{ ref('dim_members') }}
     where account_flag <> 'normal'
+
+),
+
+resolved_accounts as (
+
+    select * from {{ ref('int_accounts_resolved') }}
+
+),
+
+visitors as (
+
+    select * from {{ ref('int_anonymous_resolved') }}
 
 ),
 
@@ -117,13 +133,13 @@ missing as (
 minutes as (
 
     select
-        coalesce(member_id, anonymous_id) as actor_id,
+        coalesce(account_id, anonymous_id) as actor_id,
         business_date,
         {{ dbt.date_trunc('minute', 'occurred_at') }} as minute_at,
         count(*) as event_count
     from behaviour
-    where coalesce(member_id, anonymous_id) is not null and event_name <> 'exposure'
-    group by coalesce(member_id, anonymous_id), business_date, {{ dbt.date_trunc('minute', 'occurred_at') }}
+    where coalesce(account_id, anonymous_id) is not null and event_name <> 'exposure'
+    group by coalesce(account_id, anonymous_id), business_date, {{ dbt.date_trunc('minute', 'occurred_at') }}
 
 ),
 
@@ -136,11 +152,23 @@ too_busy as (
 
 ),
 
+-- A visit before the login, or after the logout, is that of whoever the device was with then.
+visits as (
+
+    select
+        missing.event_id,
+        visitors.member_id
+    from missing
+    inner join visitors on {{ is_visit_of('missing', 'visitors', 'occurred_at') }}
+    where missing.account_id is null
+
+),
+
 unioned as (
 
     select
         case when is_void then 'order_placed:' else 'purchase:' end || order_id as event_id,
-        member_id,
+        account_id,
         {{ text }} as anonymous_id,
         {{ text }} as session_id,
         order_id,
@@ -175,7 +203,7 @@ unioned as (
     union all
     select
         'refund:' || refund_id as event_id,
-        member_id,
+        account_id,
         {{ text }} as anonymous_id,
         {{ text }} as session_id,
         refund_order_id as order_id,
@@ -209,7 +237,7 @@ unioned as (
     union all
     select
         'touch:' || touch_id as event_id,
-        member_id,
+        account_id,
         {{ text }} as anonymous_id,
         {{ text }} as session_id,
         {{ text }} as order_id,
@@ -243,7 +271,7 @@ unioned as (
     union all
     select
         'coupon_receipt:' || receipt_id as event_id,
-        member_id,
+        account_id,
         {{ text }} as anonymous_id,
         {{ text }} as session_id,
         {{ text }} as order_id,
@@ -277,7 +305,7 @@ unioned as (
     union all
     select
         'coupon_redemption:' || redemption_id as event_id,
-        member_id,
+        account_id,
         {{ text }} as anonymous_id,
         {{ text }} as session_id,
         order_id,
@@ -311,7 +339,7 @@ unioned as (
     union all
     select
         missing.event_id,
-        missing.member_id,
+        missing.account_id,
         missing.anonymous_id,
         missing.session_id,
         missing.order_id,
@@ -348,7 +376,7 @@ unioned as (
         missing.loaded_at
     from missing
     left join too_busy
-        on coalesce(missing.member_id, missing.anonymous_id) = too_busy.actor_id
+        on coalesce(missing.account_id, missing.anonymous_id) = too_busy.actor_id
         and missing.business_date = too_busy.business_date
 
 ),
@@ -357,7 +385,8 @@ final as (
 
     select
         unioned.event_id,
-        unioned.member_id,
+        coalesce(resolved_accounts.member_id, visits.member_id) as member_id,
+        unioned.account_id,
         unioned.anonymous_id,
         unioned.session_id,
         unioned.order_id,
@@ -382,7 +411,8 @@ final as (
         cast(unioned.quantity as decimal(18, 4)) as quantity,
         cast(unioned.event_amount as decimal(18, 2)) as event_amount,
         cast(unioned.duration_seconds as decimal(18, 4)) as duration_seconds,
-        unioned.member_id is null as is_anonymous,
+        coalesce(resolved_accounts.member_id, visits.member_id) is null as is_anonymous,
+        visits.member_id is not null as is_member_inferred,
         unioned.is_behaviour,
         unioned.is_bot or coalesce(members.account_flag = 'robot', false) as is_bot,
         coalesce(members.account_flag in ('test', 'internal'), false) as is_internal,
@@ -392,7 +422,9 @@ final as (
         unioned.event_at,
         unioned.loaded_at
     from unioned
-    left join members on unioned.member_id = members.member_id
+    left join resolved_accounts on unioned.account_id = resolved_accounts.account_id
+    left join visits on unioned.event_id = visits.event_id
+    left join members on coalesce(resolved_accounts.member_id, visits.member_id) = members.member_id
 
 )
 

@@ -4,13 +4,13 @@
 -#}
 with links as (
 
-    select * from {{ ref('int_identity_links') }}
+    select * from {{ ref('int_identifiers_linked') }}
 
 ),
 
 left_out as (
 
-    select * from {{ ref('int_identity_nodes') }}
+    select * from {{ ref('int_identifiers_judged') }}
     where is_left_out
 
 ),
@@ -56,14 +56,17 @@ reached_{{ round }} as (
     from (
         select
             chains.account_id,
+            -- The engines' greatest() passes over NULL: who has not been reached yet reaches nobody.
             greatest(
                 chains.loaded_at,
-                min(greatest(reached.joined_at, chains.loaded_at)) over (partition by chains.node_id)
-            ) as joined_at
+                min(case when reached.joined_at is not null then greatest(reached.joined_at, chains.loaded_at) end)
+                    over (partition by chains.node_id)
+            ) as joined_at,
+            min(reached.joined_at) over (partition by chains.node_id) is not null as is_reached
         from chains
         left join reached_{{ round - 1 }} as reached on chains.account_id = reached.account_id
     ) as passed
-    where joined_at is not null
+    where is_reached
     group by account_id
 
 ),
@@ -75,6 +78,15 @@ reached as (
 
 ),
 
+common as (
+
+    select node_id
+    from chains
+    group by node_id
+    having count(distinct account_id) > 1
+
+),
+
 -- What joined it: the surest identifier that it shares with somebody of the member.
 shared as (
 
@@ -82,7 +94,7 @@ shared as (
         mine.account_id,
         min(cast(mine.tier as {{ dbt.type_string() }}) || ':' || mine.identifier_type) as surest
     from chains as mine
-    inner join (select node_id from chains group by node_id having count(distinct account_id) > 1) as common on mine.node_id = common.node_id
+    inner join common on mine.node_id = common.node_id
     group by mine.account_id
 
 ),
@@ -96,7 +108,7 @@ final as (
         resolved.member_id as to_member_id,
         resolved.source_system,
         'shares_' || substr(shared.surest, 3) as reason,
-        greatest(reached.joined_at, resolved.first_loaded_at) as changed_at
+        case when reached.joined_at is not null then greatest(reached.joined_at, resolved.first_loaded_at) end as changed_at
     from resolved
     left join reached on resolved.account_id = reached.account_id
     left join shared on resolved.account_id = shared.account_id

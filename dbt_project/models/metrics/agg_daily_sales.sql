@@ -4,7 +4,7 @@
 {{ config(
     materialized=order_keyed_materialization(),
     incremental_strategy='append',
-    pre_hook="{{ delete_touched_dates() }}",
+    pre_hook="{{ delete_touched_and_restated_dates() }}",
     meta={'dagster': {'partitioned_by': 'business_date'}}
 ) }}
 
@@ -14,7 +14,7 @@ with orders as (
     where
         is_valid
         {% if is_incremental() %}
-        and business_date in ({{ touched_business_dates(this) }})
+        and paid_date not in (select kept.business_date from {{ this }} as kept)
         {% endif %}
 
 ),
@@ -23,10 +23,20 @@ refunds as (
 
     select * from {{ ref('fct_refunds') }}
     where
-        product_kind <> 'service'
-        and is_counted
+        is_counted
         {% if is_incremental() %}
-        and business_date in ({{ touched_business_dates(this) }})
+        and business_date not in (select kept.business_date from {{ this }} as kept)
+        {% endif %}
+
+),
+
+restated_refunds as (
+
+    select * from {{ ref('fct_refunds') }}
+    where
+        is_counted
+        {% if is_incremental() %}
+        and paid_date not in (select kept.business_date from {{ this }} as kept)
         {% endif %}
 
 ),
@@ -34,14 +44,27 @@ refunds as (
 unioned as (
 
     select
-        order_id, member_id, currency_code, gross_amount, unit_count,
-        cast(0 as decimal(18, 4)) as refund_amount, business_date, loaded_at
+        paid_date as business_date, currency_code, order_id, member_id, unit_count, gmv_gross_amount,
+        {{ money('0') }} as refund_amount, {{ money('0') }} as restated_refund_amount,
+        reporting_gmv_gross_amount, {{ money('0') }} as reporting_refund_amount, {{ money('0') }} as reporting_restated_amount,
+        has_exchange_rate, loaded_at
     from orders
     union all
     select
-        cast(null as {{ dbt.type_string() }}) as order_id, cast(null as {{ dbt.type_string() }}) as member_id, currency_code,
-        cast(0 as decimal(18, 2)) as gross_amount, cast(0 as decimal(18, 4)) as unit_count, refund_amount, business_date, loaded_at
+        business_date, currency_code, cast(null as {{ dbt.type_string() }}) as order_id,
+        cast(null as {{ dbt.type_string() }}) as member_id, 0 as unit_count, {{ money('0') }} as gmv_gross_amount,
+        goods_amount as refund_amount, {{ money('0') }} as restated_refund_amount,
+        {{ money('0') }} as reporting_gmv_gross_amount, reporting_goods_amount as reporting_refund_amount,
+        {{ money('0') }} as reporting_restated_amount, has_exchange_rate, loaded_at
     from refunds
+    union all
+    select
+        paid_date as business_date, currency_code, cast(null as {{ dbt.type_string() }}) as order_id,
+        cast(null as {{ dbt.type_string() }}) as member_id, 0 as unit_count, {{ money('0') }} as gmv_gross_amount,
+        {{ money('0') }} as refund_amount, goods_amount as restated_refund_amount,
+        {{ money('0') }} as reporting_gmv_gross_amount, {{ money('0') }} as reporting_refund_amount,
+        reporting_goods_amount as reporting_restated_amount, has_exchange_rate, loaded_at
+    from restated_refunds
 
 ),
 
@@ -53,15 +76,22 @@ aggregated as (
         count(order_id) as order_count,
         count(case when order_id is not null and member_id is null then 1 end) as anonymous_order_count,
         count(distinct member_id) as buyer_count,
+        count(case when order_id is not null and not has_exchange_rate then 1 end) as unrated_order_count,
         sum(unit_count) as unit_count,
-        sum(gross_amount) as gross_amount,
+        sum(gmv_gross_amount) as gmv_gross_amount,
         sum(refund_amount) as refund_amount,
+        sum(restated_refund_amount) as restated_refund_amount,
+        bool_and(has_exchange_rate) as has_exchange_rates,
+        sum(reporting_gmv_gross_amount) as reporting_gmv_gross_amount,
+        sum(reporting_refund_amount) as reporting_refund_amount,
+        sum(reporting_restated_amount) as reporting_restated_amount,
         max(loaded_at) as loaded_at
     from unioned
     group by business_date, currency_code
 
 ),
 
+-- A sum in the brand's currency without what has no rate would be too low: there is none then.
 final as (
 
     select
@@ -69,11 +99,21 @@ final as (
         cast(order_count as bigint) as order_count,
         cast(anonymous_order_count as bigint) as anonymous_order_count,
         cast(buyer_count as bigint) as buyer_count,
+        cast(unrated_order_count as bigint) as unrated_order_count,
         cast(unit_count as decimal(18, 4)) as unit_count,
-        {{ money('gross_amount') }} as gross_amount,
+        {{ money('gmv_gross_amount') }} as gmv_gross_amount,
         {{ money('refund_amount') }} as refund_amount,
-        {{ money('gross_amount') }} - {{ money('refund_amount') }} as cash_net_amount,
-        cast({{ ratio('gross_amount', 'order_count') }} as decimal(18, 2)) as average_order_amount,
+        {{ money('restated_refund_amount') }} as restated_refund_amount,
+        {{ money('gmv_gross_amount') }} - {{ money('restated_refund_amount') }} as gmv_net_amount,
+        {{ money('gmv_gross_amount') }} - {{ money('refund_amount') }} as cash_net_amount,
+        {{ money_per('gmv_gross_amount', 'order_count') }} as average_order_amount,
+        case when has_exchange_rates then {{ money('reporting_gmv_gross_amount') }} end as reporting_gmv_gross_amount,
+        case
+            when has_exchange_rates then {{ money('reporting_gmv_gross_amount') }} - {{ money('reporting_restated_amount') }}
+        end as reporting_gmv_net_amount,
+        case
+            when has_exchange_rates then {{ money('reporting_gmv_gross_amount') }} - {{ money('reporting_refund_amount') }}
+        end as reporting_cash_net_amount,
         business_date,
         loaded_at
     from aggregated

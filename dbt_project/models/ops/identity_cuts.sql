@@ -1,6 +1,6 @@
 with nodes as (
 
-    select * from {{ ref('int_identity_nodes') }}
+    select * from {{ ref('int_identifiers_judged') }}
 
 ),
 

@@ -28,7 +28,7 @@ with landed as (
 
 ),
 
-final as (
+keyed as (
 
     select
         {{ account_id('source_system', 'member_key') }} as account_id,
@@ -36,9 +36,15 @@ final as (
     from landed
     group by source_system, member_key
 
+),
+
+final as (
+
+    select * from keyed
+    {% if is_incremental() %}
+    where keyed.account_id not in (select known.account_id from {{ this }} as known)
+    {% endif %}
+
 )
 
-select final.* from final
-{% if is_incremental() %}
-where final.account_id not in (select known.account_id from {{ this }} as known)
-{% endif %}
+select * from final

@@ -1,4 +1,4 @@
-{#- Every landed order head and refund, those of superseded batches too: which orders and dates a run must build again. -#}
+{#- Every landed order head, payment and refund, those of superseded batches too: which orders and dates a run must build again. -#}
 with orders as (
 
     select * from {{ source('raw', 'orders') }}
@@ -11,10 +11,16 @@ refunds as (
 
 ),
 
+payments as (
+
+    select * from {{ source('raw', 'payments') }}
+
+),
+
 batches as (
 
     select * from {{ ref('stg_load_batches') }}
-    where entity in ('orders', 'refunds')
+    where entity in ('orders', 'payments', 'refunds')
 
 ),
 
@@ -30,6 +36,12 @@ files as (
 unioned as (
 
     select batch_id, source_system, order_key, ordered_at as dated_at from orders
+    union all
+    -- An order counts on the day on which it is paid.
+    select batch_id, source_system, order_key, paid_at as dated_at from orders
+    where paid_at is not null
+    union all
+    select batch_id, source_system, order_key, paid_at as dated_at from payments
     union all
     select batch_id, source_system, order_key, coalesce(refunded_at, requested_at, loaded_at) as dated_at from refunds
 

@@ -28,14 +28,8 @@ account_keys as (
 
 decisions as (
 
-    select * from {{ ref('int_identity_decisions') }}
+    select * from {{ ref('int_accounts_decided') }}
     where decision = 'keep_together'
-
-),
-
-orders as (
-
-    select * from {{ ref('int_order_heads_resolved') }}
 
 ),
 
@@ -81,7 +75,7 @@ tenures as (
     left join releases
         on identifiers.identifier_type = releases.identifier_type
         and identifiers.identifier_hash = releases.identifier_hash
-        and releases.valid_to <= identifiers.observed_at
+        and identifiers.observed_at >= releases.valid_to
     group by identifiers.identifier_id
 
 ),
@@ -138,6 +132,12 @@ citations as (
 
 ),
 
+cited as (
+
+    select distinct order_key from citations
+
+),
+
 cited_orders as (
 
     select
@@ -156,7 +156,7 @@ cited_orders as (
         order_owners.ordered_at as observed_at,
         order_owners.loaded_at
     from order_owners
-    inner join (select distinct order_key from citations) as cited on order_owners.order_key = cited.order_key
+    inner join cited on order_owners.order_key = cited.order_key
 
 ),
 

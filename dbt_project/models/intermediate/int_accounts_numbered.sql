@@ -8,7 +8,7 @@ with accounts as (
 
 links as (
 
-    select * from {{ ref('int_identity_links') }}
+    select * from {{ ref('int_identifiers_linked') }}
 
 ),
 

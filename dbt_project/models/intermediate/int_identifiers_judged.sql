@@ -3,7 +3,7 @@
 {#- What became of every identifier that more than one account has: whether it joined them, or why it was left out. -#}
 with links as (
 
-    select * from {{ ref('int_identity_links') }}
+    select * from {{ ref('int_identifiers_linked') }}
 
 ),
 
@@ -15,13 +15,13 @@ resolved as (
 
 accounts as (
 
-    select * from {{ ref('int_identity_accounts') }}
+    select * from {{ ref('int_accounts_numbered') }}
 
 ),
 
 decisions as (
 
-    select * from {{ ref('int_identity_decisions') }}
+    select * from {{ ref('int_accounts_decided') }}
     where decision = 'keep_apart'
 
 ),
