@@ -23,7 +23,8 @@ versions as (
 
     select
         members.*,
-        coalesce(members.changed_at, members.loaded_at) as observed_at,
+        -- A profile without a version is what was said at the registration: it must not outdo what another system has changed since.
+        coalesce(members.changed_at, members.registered_at, members.loaded_at) as observed_at,
         {{ word_text('members.gender') }} as gender_text,
         {{ region_text('members.region') }} as region_text
     from members
