@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('int_accounts_resolved') }}
 -- depends_on: {{ ref('stg_order_lines_landed') }}
 -- depends_on: {{ ref('stg_orders_landed') }}
 -- depends_on: {{ ref('stg_products_landed') }}
