@@ -30,7 +30,7 @@ from orchestration.settings import Settings, load_settings
 TESSERA = Path(sys.executable).with_name("tessera")
 SABOTEUR = Path(__file__).with_name("saboteur.py")
 DAGSTER_SIDE = Path(__file__).with_name("dagster_side.py")
-RUN_SECONDS = 300
+RUN_SECONDS = 900  # a run takes one minute alone, and several beside other tests
 
 # Columns that tell when or by which batch a row came, not what it says.
 CLOCK_COLUMNS = {"loaded_at", "batch_id", "known_at", "published_at", "checked_at", "run_id"}

@@ -118,7 +118,7 @@ def chain(shop: small_brand.Shop, tmp_path_factory: pytest.TempPathFactory) -> C
         wait_for_lock(home, run)
         second = home.tessera("run")
         started = time.monotonic()
-        out, err = run.communicate(timeout=300)
+        out, err = run.communicate(timeout=900)
     finally:
         run.kill()
         stop.touch()

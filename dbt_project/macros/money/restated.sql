@@ -149,18 +149,16 @@
 {% macro recounted_dates(relation) -%}
     select coalesce(kept.business_date, counted.business_date) as business_date
     from (
-        select business_date, sum(buyer_count) as buyer_count from {{ relation }} group by business_date
+        select business_date, currency_code, sum(buyer_count) as buyer_count
+        from {{ relation }}
+        group by business_date, currency_code
     ) as kept
     full outer join (
-        select business_date, sum(buyer_count) as buyer_count
-        from (
-            select paid_date as business_date, currency_code, count(distinct member_id) as buyer_count
-            from {{ ref('fct_orders') }}
-            where is_valid
-            group by paid_date, currency_code
-        ) as buyers
-        group by business_date
-    ) as counted on kept.business_date = counted.business_date
+        select paid_date as business_date, currency_code, count(distinct member_id) as buyer_count
+        from {{ ref('fct_orders') }}
+        where is_valid
+        group by paid_date, currency_code
+    ) as counted on kept.business_date = counted.business_date and kept.currency_code = counted.currency_code
     where coalesce(kept.buyer_count, 0) <> coalesce(counted.buyer_count, 0)
 {%- endmacro %}
 
