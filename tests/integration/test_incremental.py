@@ -292,7 +292,11 @@ def test_future_facts_change_no_feature_and_a_fact_before_the_cut_does(
     pd.testing.assert_index_equal(known_early.columns, known_late.columns)
     equal = (known_early == known_late) | (known_early.isna() & known_late.isna())
     changed = known_early.index[~equal.all(axis=1)]
-    member_id = home.value(f"select member_id from staging.stg_members where member_key = '{late}'", build=True)
+    member_id = home.value(
+        "select member_id from intermediate.int_accounts_resolved join staging.stg_members using (account_id) "
+        f"where member_key = '{late}'",
+        build=True,
+    )
     # The order a second before the cut changes its member's row at that cut, and nothing else in the whole table does.
     assert [(member, cut.date()) for member, cut in changed] == [(member_id, EARLY_CUT)]
     assert known_late.loc[changed, "recency_days"].tolist() == [1.0]
