@@ -24,7 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing the pinned packages into $(VENV) (about a minute, once) ..."
 	@# uv is faster; where it cannot be installed or cannot reach the index as pip does, pip does the same.
 	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 \
-		&& UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; } \
+		&& $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; } \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
@@ -34,9 +34,10 @@ setup: $(STAMP) ## create .venv and install the pinned packages
 run: setup ## build and publish the brand's warehouse (BRAND=demo)
 	@$(BIN)/tessera run --brand $(BRAND)
 
-# Files of tests run side by side, each file in one process: what a file builds once, it builds once.
+# Files of tests run side by side, each file in one process: what a file builds once, it builds once. The integration tests come first,
+# few and long; short files fill up the end.
 test: setup ## the whole suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## the inner loop: everything that takes neither a warehouse, a process nor many histories
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
@@ -62,7 +63,7 @@ bench: setup ## repeatable measurements, as ratios
 $(SPARK_STAMP): requirements-spark.lock | $(STAMP)
 	@test -x $(SPARK_VENV)/bin/python || $(BIN)/python -m venv $(SPARK_VENV)
 	@echo "Installing Spark and its dbt into $(SPARK_VENV) (600 MB, a minute or two, once) ..."
-	@{ test -x $(BIN)/uv && UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install --quiet --python $(SPARK_VENV)/bin/python -r requirements-spark.lock; } \
+	@{ test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --python $(SPARK_VENV)/bin/python -r requirements-spark.lock; } \
 		|| $(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.lock
 	@touch $@
 

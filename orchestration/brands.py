@@ -109,6 +109,8 @@ class Parameters(_Config):
     # day, a few hundred a day; lower values start to mark eager buyers, higher ones let slow crawlers pass.
     bot_events_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 120
     bot_events_per_day: Annotated[int, Field(ge=1, le=10_000_000)] = 2_000
+    # Silence that ends a visit. 30 is what web analytics agree on; a longer one joins visits, a shorter one cuts them.
+    session_gap_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     tracking_window_days: Days = 90  # the tracking plan is compared with what arrived this lately
 
     @model_validator(mode="after")
@@ -555,6 +557,18 @@ IDENTIFIER_RULES = {
 }
 
 
+class Probabilistic(_Config):
+    """Joining accounts that share no identifier, by how alike they are. A run refuses it until its precision is measured."""
+
+    enabled: bool = False
+    # Pairs of accounts at least this probably one person are joined. Lower finds more and errs more.
+    threshold: Annotated[float, Field(ge=0.5, le=1.0, strict=False)] = 0.95
+    # What the lower bound (Wilson, 95 %) of the measured precision must reach.
+    required_precision: Annotated[float, Field(ge=0.5, lt=1.0, strict=False)] = 0.99
+    # Pairs to be looked at. 381 without one error are the fewest that show a precision of 0.99.
+    min_reviewed_pairs: Annotated[int, Field(ge=50, le=1_000_000)] = 400
+
+
 class Identity(_Config):
     """identity.yml: who is one person. Every part has a default; docs/identity.md says what they mean."""
 
@@ -565,6 +579,7 @@ class Identity(_Config):
     lookback_days: Days = 365  # anonymous visits this long before the first login on a device are its member's
     # A larger group is no person: what would make it is left out.
     max_accounts: Annotated[int, Field(ge=2, le=10_000)] = 40
+    probabilistic: Probabilistic = Probabilistic()
 
     @property
     def all_rules(self) -> dict[str, IdentifierRule]:

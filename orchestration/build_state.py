@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from orchestration import reference, warehouse
 from orchestration.brands import Brand
+from orchestration.landing.vocabulary import EVENTS_FILE
 from orchestration.settings import Settings
 
 # Their results are in the published tables, so another version of them is another input.
@@ -59,8 +60,9 @@ def _incremental_inputs(settings: Settings) -> str:
     folders = [dbt / "models" / name for name in ("staging", "reference", "intermediate", "marts", "metrics")]
     folders += [folder for folder in (dbt / "macros").iterdir() if folder.is_dir() and folder.name != "tags"]
     code = hash_files(_text_files(*folders), settings.project_root)
+    vocabulary = EVENTS_FILE.read_text(encoding="utf-8")  # its roles stand in fct_events
     return hashlib.sha256(
-        f"{code}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()
+        f"{code}{vocabulary}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()
     ).hexdigest()
 
 

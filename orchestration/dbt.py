@@ -52,6 +52,11 @@ def dbt_executable() -> str:
     return str(Path(sys.executable).with_name("dbt"))
 
 
+def dbt_command() -> list[str]:
+    """The same dbt, started so that it does not parse again where only the build file's place is new."""
+    return [sys.executable, "-m", "orchestration.dbt_process"]
+
+
 def project_files(project_dir: Path = PROJECT_DIR) -> list[Path]:
     """Every file that dbt reads, sorted."""
     folders = ("models", "macros", "tests", "seeds")
@@ -78,7 +83,7 @@ def ensure_manifest(project_dir: Path = PROJECT_DIR) -> Path:
     if MANIFEST.exists() and _STAMP.exists() and _STAMP.read_text() == current:
         return MANIFEST
     result = subprocess.run(
-        [dbt_executable(), "--quiet", "parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir)],
+        [*dbt_command(), "--quiet", "parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir)],
         capture_output=True,
         text=True,
         check=False,
@@ -231,7 +236,7 @@ def run_dbt(
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)
     command = [
-        str(executable or dbt_executable()),
+        *([str(executable)] if executable else dbt_command()),
         *(
             "--log-format",
             "json",
@@ -255,15 +260,16 @@ def run_dbt(
         encoding="utf-8",
     )
     errors: list[str] = []
-    told = time.monotonic()
+    told, reached = time.monotonic(), 0
     try:
         for line in process.stdout or ():
             info, data = _event(line)
             if info.get("level") == "error" and info.get("msg"):
                 errors.append(str(info["msg"]))
+            reached = max(reached, int(data.get("index") or 0))  # nodes end in another order than they begin
             if data.get("index") and data.get("total") and time.monotonic() - told > _TELL_SECONDS:
                 told = time.monotonic()
-                tell(f"dbt: {data['index']} of {data['total']}")
+                tell(f"dbt: {reached} of {data['total']}")
         return_code = process.wait()
     finally:
         # An interrupted run must not leave a writer behind that locks the build file.

@@ -74,6 +74,17 @@ _SECTIONS: dict[str, tuple[str, str, tuple[str, ...], str]] = {
         having count(*) > 0
         """,
     ),
+    "sessions": (
+        "访问（最近十次）",
+        "Sessions, the last ten",
+        ("marts.fct_sessions",),
+        """
+        select started_at, source_system, platform, entry_page_name, exit_page_name, page_view_count, product_count,
+            interaction_count, duration_seconds, is_bounce, is_member_inferred
+        from marts.fct_sessions where member_id = $member and business_date < $cut
+        order by started_at desc, session_id limit 10
+        """,
+    ),
     "behaviour": (
         "行为",
         "Behaviour by event",

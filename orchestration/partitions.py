@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -22,3 +23,12 @@ def business_dates(brand: Brand) -> dg.DailyPartitionsDefinition:
         return dg.DailyPartitionsDefinition(start_date=start, timezone=brand.zone, end_offset=1)
     end = (brand.calendar_end + timedelta(days=1)).isoformat()  # Dagster's end is exclusive
     return dg.DailyPartitionsDefinition(start_date=start, end_date=end, timezone=brand.zone)
+
+
+def last_complete_date(brand: Brand, instant: datetime) -> date:
+    """The newest business date that is over at `instant` (with a zone): the day before the one that `instant` falls on.
+
+    The brand's day begins `day_start_minutes` after midnight in its zone, as in dbt's macro `business_date`.
+    """
+    local = instant.astimezone(ZoneInfo(brand.zone)).replace(tzinfo=None)
+    return (local - timedelta(minutes=brand.day_start_minutes)).date() - timedelta(days=1)

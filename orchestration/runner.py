@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,10 @@ def run_brand(
     check_mappings(brand)
     if as_of is None and os.environ.get("TESSERA_AS_OF_DATE"):
         as_of = date.fromisoformat(os.environ["TESSERA_AS_OF_DATE"])
-    with brand_lock(settings, lend=True):
+    with brand_lock(settings, lend=True), ThreadPoolExecutor(1) as beside:
         manifest = _published(settings)
+        # A brand's first run: dbt reads its project in a process of its own, while sources are simulated and read.
+        parse = beside.submit(parse_problem) if manifest is None else None
         simulated.ensure_sources(settings, brand, console.print)
         run_id = str(uuid.uuid4())
         extract_once(settings, brand, run_id, log=lambda line: console.print(line, markup=False, highlight=False))
@@ -65,7 +68,7 @@ def run_brand(
             f"[bold]{settings.brand}[/]: {_what_is_new(pending, manifest)}; building in {settings.brand_home}"
         )
         parsing = time.monotonic()
-        broken = parse_problem()
+        broken = parse.result() if parse else parse_problem()
         parsed = time.monotonic() - parsing
         if broken:
             console.print(broken, markup=False, highlight=False, soft_wrap=True)

@@ -25,7 +25,7 @@ PLANNED_PROPERTIES = [
     "is_required",
     "is_contract_field",
 ]
-STANDARD_EVENTS = ["event_name", "label_zh", "label_en", "feeds_zh", "feeds_en"]
+STANDARD_EVENTS = ["event_name", "label_zh", "label_en", "feeds_zh", "feeds_en", "visit_role"]
 
 _JSON_TYPES = {"text": "string", "number": "number", "boolean": "boolean", "timestamp": "string"}
 
@@ -71,7 +71,7 @@ def planned_properties(plan: TrackingPlan | None) -> pd.DataFrame:
 
 def standard_events() -> pd.DataFrame:
     """One row per standard event, columns STANDARD_EVENTS."""
-    rows = [(e.name, e.label.zh, e.label.en, e.feeds.zh, e.feeds.en) for e in load_vocabulary().values()]
+    rows = [(e.name, e.label.zh, e.label.en, e.feeds.zh, e.feeds.en, e.visit) for e in load_vocabulary().values()]
     return pd.DataFrame(rows, columns=STANDARD_EVENTS, dtype="str")
 
 

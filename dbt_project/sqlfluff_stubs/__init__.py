@@ -283,3 +283,36 @@ def column_watermark(relation: str, column: str) -> str:
 
 def is_visit_of(events: str, visitors: str, instant: str = "event_at") -> str:
     return f"{events}.anonymous_id = {visitors}.anonymous_id"
+
+
+# macros/incremental/visits.sql
+visit_id = _expression("visit_id")
+seconds_of = _expression("seconds_of")
+
+
+def brand_session_gap_minutes() -> int:
+    return 30
+
+
+def session_gap_microseconds() -> int:
+    return 1_800_000_000
+
+
+def visitor_id(events: str) -> str:
+    return f"coalesce({events}.anonymous_id, {events}.account_id)"
+
+
+def is_of_a_visit(events: str) -> str:
+    return f"{events}.is_behaviour"
+
+
+def visits_of_sessions() -> str:
+    return "select visit_id, session_id from int_visits_dated"
+
+
+def counts_for_a_member(facts: str) -> str:
+    return f"{facts}.member_id is not null"
+
+
+def is_missing_member_day(facts: str) -> str:
+    return f"{facts}.business_date is not null"

@@ -16,15 +16,18 @@ import yaml
 from orchestration.landing.contract import Label
 
 EVENTS_FILE = Path(__file__).with_name("events.yml")
+INTERACTION = "interaction"
+VISIT_ROLES = ("page", "leave", "passive", INTERACTION)
 
 
 @dataclass(frozen=True)
 class StandardEvent:
-    """One standard event. `feeds` says, in both languages, what is lost without it."""
+    """One standard event. `feeds` says, in both languages, what is lost without it; `visit` is one of VISIT_ROLES."""
 
     name: str
     label: Label
     feeds: Label
+    visit: str = INTERACTION
 
 
 def parse_vocabulary(text: str) -> dict[str, StandardEvent]:
@@ -33,8 +36,10 @@ def parse_vocabulary(text: str) -> dict[str, StandardEvent]:
     feeds = document["feeds"]
     events = {}
     for name, spec in document["events"].items():
-        if set(spec) != {"zh", "en", "feeds"} or not spec["feeds"]:
+        if set(spec) - {"visit"} != {"zh", "en", "feeds"} or not spec["feeds"]:
             raise ValueError(f"events.yml: {name}: needs exactly zh, en and feeds, with one feed at least")
+        if (visit := spec.get("visit", INTERACTION)) not in VISIT_ROLES:
+            raise ValueError(f"events.yml: {name}: unknown visit {visit}; one of {', '.join(VISIT_ROLES)}")
         if unknown := [code for code in spec["feeds"] if code not in feeds]:
             raise ValueError(f"events.yml: {name}: unknown feed {', '.join(unknown)}; one of {', '.join(feeds)}")
         events[name] = StandardEvent(
@@ -44,6 +49,7 @@ def parse_vocabulary(text: str) -> dict[str, StandardEvent]:
                 "、".join(feeds[code]["zh"] for code in spec["feeds"]),
                 "; ".join(feeds[code]["en"] for code in spec["feeds"]),
             ),
+            visit=visit,
         )
     return events
 

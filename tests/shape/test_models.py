@@ -33,6 +33,8 @@ NAMES = {
 }
 
 # Read by anybody: the clock, the cuts and what there is belong to the build, not to a subject.
+# Bots, and whose an event is, are known in fct_events: visits are cut from it, and fct_sessions is made of them.
+CUT_FROM_MARTS = {("int_visits_dated", "fct_events")}
 BUILD_WIDE = {"int_clocks_resolved", "int_as_of_dates_spined", "int_rows_dated", "int_identifiers_judged"}
 SCORES = {"stg_churn_scores", "stg_propensity_scores"}
 # Asked by incremental models, through macros/incremental: which orders and dates a run must build again.
@@ -90,6 +92,8 @@ def ordering_terms(sql: str) -> list[str]:
 
 def reads_out_of_turn(folder: str, model: str, parent_folder: str, parent: str, code: str) -> bool:
     """Whether a model of `folder` may not read `parent`."""
+    if (model, parent) in CUT_FROM_MARTS:
+        return False
     if FOLDERS.index(parent_folder) > FOLDERS.index(folder):
         return True
     if parent_folder not in ("staging", "intermediate") or FOLDERS.index(folder) <= FOLDERS.index("marts"):

@@ -108,6 +108,17 @@ def test_changed_sql_or_configuration_makes_it_full(built: Settings, brand: Bran
     assert not needs_full_refresh(built, brand, "warehouse")
 
 
+def test_another_vocabulary_makes_it_full(
+    built: Settings, brand: Brand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tmp_path / "events.yml"
+    words.write_text("view: {visit: page}", encoding="utf-8")
+    monkeypatch.setattr(build_state, "EVENTS_FILE", words)
+    record(built, brand, "warehouse")
+    words.write_text("view: {visit: passive}", encoding="utf-8")
+    assert needs_full_refresh(built, brand, "warehouse")
+
+
 @pytest.mark.parametrize(
     "name",
     [

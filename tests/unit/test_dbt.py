@@ -228,7 +228,7 @@ def test_results_become_nodes(run: Run) -> None:
     # Its nodes say what failed; the log of a failed test could quote more.
     assert (invocation.return_code, invocation.complaint) == (1, "")
     assert fake.environment["TESSERA_BRAND"] == "shop" and "PATH" in fake.environment
-    assert fake.command[0] == dbt.dbt_executable()
+    assert fake.command[: len(dbt.dbt_command())] == dbt.dbt_command()
     assert fake.command.index("--log-format") < fake.command.index("build") < fake.command.index("--target-path")
 
 

@@ -17,7 +17,7 @@ from orchestration.defs.automation import jobs
 from orchestration.landing import land as landing
 from orchestration.landing.errors import LandingError
 from orchestration.locking import RunLocked, brand_lock
-from orchestration.partitions import business_dates
+from orchestration.partitions import business_dates, last_complete_date
 from orchestration.resources import BrandRun, window_of
 from orchestration.runtime import RunOptions
 from orchestration.settings import Settings
@@ -215,12 +215,29 @@ YESTERDAY = "yesterday"
     ],
 )  # fmt: skip
 def test_range_tags(days: list[date | None], end: date | None, expected: tuple[str, str]) -> None:
-    calendar: Any = SimpleNamespace(calendar_start=FIRST, calendar_end=end, zone=ZONE)
+    calendar: Any = SimpleNamespace(calendar_start=FIRST, calendar_end=end, zone=ZONE, day_start_minutes=0)
     before = datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=1)
     tags = jobs.range_tags(calendar, [pending_file(day) for day in days])
     after = datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=1)  # the test may run over midnight
     spans = [tuple(str(day) if edge == YESTERDAY else edge for edge in expected) for day in (before, after)]
     assert (tags[jobs.RANGE_START], tags[jobs.RANGE_END]) in spans
+
+
+@pytest.mark.parametrize(
+    ("zone", "day_start_minutes", "instant", "expected"),
+    [
+        ("Asia/Shanghai", 0, "2026-01-09T15:59:59+00:00", date(2026, 1, 8)),
+        ("Asia/Shanghai", 0, "2026-01-09T16:00:00+00:00", date(2026, 1, 9)),
+        # The day begins at 04:00: at half past two in the night yesterday is not over yet.
+        ("Asia/Shanghai", 240, "2026-01-09T18:30:00+00:00", date(2026, 1, 8)),
+        ("Asia/Shanghai", 240, "2026-01-09T20:00:00+00:00", date(2026, 1, 9)),
+        ("America/New_York", 0, "2026-03-08T04:59:59+00:00", date(2026, 3, 6)),
+        ("America/New_York", 0, "2026-03-09T04:00:00+00:00", date(2026, 3, 8)),  # clocks went forward that day
+    ],
+)
+def test_last_complete_date(zone: str, day_start_minutes: int, instant: str, expected: date) -> None:
+    calendar: Any = SimpleNamespace(zone=zone, day_start_minutes=day_start_minutes)
+    assert last_complete_date(calendar, datetime.fromisoformat(instant)) == expected
 
 
 # ---- schedule ----------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@
 {% macro brand_rfm_window_days() %}{{ return(brand_parameter('rfm_window_days', '365') | int) }}{% endmacro %}
 {% macro brand_tracking_window_days() %}{{ return(brand_parameter('tracking_window_days', '90') | int) }}{% endmacro %}
 {% macro brand_bot_events_per_minute() %}{{ return(brand_parameter('bot_events_per_minute', '120') | int) }}{% endmacro %}
+{% macro brand_session_gap_minutes() %}{{ return(brand_parameter('session_gap_minutes', '30') | int) }}{% endmacro %}
 {% macro brand_identity_max_accounts() %}{{ return(brand_parameter('identity_max_accounts', '40') | int) }}{% endmacro %}
 {% macro brand_identity_lookback_days() %}{{ return(brand_parameter('identity_lookback_days', '365') | int) }}{% endmacro %}
 {% macro brand_bot_events_per_day() %}{{ return(brand_parameter('bot_events_per_day', '2000') | int) }}{% endmacro %}

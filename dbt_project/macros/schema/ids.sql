@@ -18,6 +18,11 @@
     case when {{ anonymous_key }} is not null then 'a_' || substr(md5({{ source_system }} || '|' || {{ anonymous_key }}), 1, 20) end
 {%- endmacro %}
 
+{# A visit is named after its first event. #}
+{% macro visit_id(first_event_id) -%}
+    's_' || substr(md5({{ first_event_id }}), 1, 20)
+{%- endmacro %}
+
 {# One id for a key of several parts, none of them NULL. #}
 {% macro composite_id(parts) -%}
     md5({% for part in parts %}cast({{ part }} as {{ dbt.type_string() }}){{ " || '|' || " if not loop.last }}{% endfor %})

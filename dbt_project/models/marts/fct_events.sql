@@ -18,6 +18,12 @@ with members as (
 
 ),
 
+standard_events as (
+
+    select * from {{ ref('stg_standard_events') }}
+
+),
+
 resolved_accounts as (
 
     select * from {{ ref('int_accounts_resolved') }}
@@ -130,25 +136,42 @@ missing as (
 {% endif %}
 
 -- A rate that no hand reaches, in a minute or in a day. Exposures are logged by the page, not clicked, and say nothing of it.
-minutes as (
+busy_days as (
 
     select
         coalesce(account_id, anonymous_id) as actor_id,
         business_date,
-        {{ dbt.date_trunc('minute', 'occurred_at') }} as minute_at,
         count(*) as event_count
     from behaviour
     where coalesce(account_id, anonymous_id) is not null and event_name <> 'exposure'
-    group by coalesce(account_id, anonymous_id), business_date, {{ dbt.date_trunc('minute', 'occurred_at') }}
+    group by coalesce(account_id, anonymous_id), business_date
+    having count(*) > least({{ brand_bot_events_per_minute() }}, {{ brand_bot_events_per_day() }})
+
+),
+
+minutes as (
+
+    select
+        busy_days.actor_id,
+        busy_days.business_date,
+        busy_days.event_count,
+        count(*) as minute_event_count
+    from behaviour
+    inner join busy_days
+        on coalesce(behaviour.account_id, behaviour.anonymous_id) = busy_days.actor_id
+        and behaviour.business_date = busy_days.business_date
+    where behaviour.event_name <> 'exposure'
+    group by
+        busy_days.actor_id, busy_days.business_date, busy_days.event_count,
+        {{ dbt.date_trunc('minute', 'behaviour.occurred_at') }}
 
 ),
 
 too_busy as (
 
-    select actor_id, business_date
+    select distinct actor_id, business_date
     from minutes
-    group by actor_id, business_date
-    having max(event_count) > {{ brand_bot_events_per_minute() }} or sum(event_count) > {{ brand_bot_events_per_day() }}
+    where minute_event_count > {{ brand_bot_events_per_minute() }} or event_count > {{ brand_bot_events_per_day() }}
 
 ),
 
@@ -170,7 +193,7 @@ unioned as (
         case when is_void then 'order_placed:' else 'purchase:' end || order_id as event_id,
         account_id,
         {{ text }} as anonymous_id,
-        {{ text }} as session_id,
+        {{ text }} as source_session_id,
         order_id,
         {{ text }} as product_id,
         {{ text }} as campaign_id,
@@ -180,12 +203,16 @@ unioned as (
         -- An order that was cancelled or never paid was placed, and is no purchase.
         case when is_void then 'order_placed' else 'purchase' end as event_name,
         {{ text }} as source_event_name,
+        {{ text }} as visit_role,
         channel,
         {{ text }} as coupon_code,
         {{ text }} as platform,
         {{ text }} as app_version,
         {{ text }} as page_name,
         {{ text }} as module_name,
+        {{ text }} as utm_source,
+        {{ text }} as utm_medium,
+        {{ text }} as referrer,
         {{ text }} as category_code,
         store_code,
         currency_code,
@@ -205,7 +232,7 @@ unioned as (
         'refund:' || refund_id as event_id,
         account_id,
         {{ text }} as anonymous_id,
-        {{ text }} as session_id,
+        {{ text }} as source_session_id,
         refund_order_id as order_id,
         product_id,
         {{ text }} as campaign_id,
@@ -214,12 +241,16 @@ unioned as (
         {{ text }} as batch_id,
         'refund' as event_name,
         {{ text }} as source_event_name,
+        {{ text }} as visit_role,
         {{ text }} as channel,
         {{ text }} as coupon_code,
         {{ text }} as platform,
         {{ text }} as app_version,
         {{ text }} as page_name,
         {{ text }} as module_name,
+        {{ text }} as utm_source,
+        {{ text }} as utm_medium,
+        {{ text }} as referrer,
         {{ text }} as category_code,
         store_code,
         currency_code,
@@ -239,7 +270,7 @@ unioned as (
         'touch:' || touch_id as event_id,
         account_id,
         {{ text }} as anonymous_id,
-        {{ text }} as session_id,
+        {{ text }} as source_session_id,
         {{ text }} as order_id,
         {{ text }} as product_id,
         campaign_id,
@@ -248,12 +279,16 @@ unioned as (
         {{ text }} as batch_id,
         'touch_' || touch_type as event_name,
         {{ text }} as source_event_name,
+        {{ text }} as visit_role,
         channel,
         {{ text }} as coupon_code,
         {{ text }} as platform,
         {{ text }} as app_version,
         {{ text }} as page_name,
         {{ text }} as module_name,
+        {{ text }} as utm_source,
+        {{ text }} as utm_medium,
+        {{ text }} as referrer,
         {{ text }} as category_code,
         {{ text }} as store_code,
         {{ text }} as currency_code,
@@ -273,7 +308,7 @@ unioned as (
         'coupon_receipt:' || receipt_id as event_id,
         account_id,
         {{ text }} as anonymous_id,
-        {{ text }} as session_id,
+        {{ text }} as source_session_id,
         {{ text }} as order_id,
         {{ text }} as product_id,
         campaign_id,
@@ -282,12 +317,16 @@ unioned as (
         {{ text }} as batch_id,
         'coupon_receipt' as event_name,
         {{ text }} as source_event_name,
+        {{ text }} as visit_role,
         {{ text }} as channel,
         coupon_code,
         {{ text }} as platform,
         {{ text }} as app_version,
         {{ text }} as page_name,
         {{ text }} as module_name,
+        {{ text }} as utm_source,
+        {{ text }} as utm_medium,
+        {{ text }} as referrer,
         {{ text }} as category_code,
         {{ text }} as store_code,
         {{ text }} as currency_code,
@@ -307,7 +346,7 @@ unioned as (
         'coupon_redemption:' || redemption_id as event_id,
         account_id,
         {{ text }} as anonymous_id,
-        {{ text }} as session_id,
+        {{ text }} as source_session_id,
         order_id,
         {{ text }} as product_id,
         campaign_id,
@@ -316,12 +355,16 @@ unioned as (
         {{ text }} as batch_id,
         'coupon_redemption' as event_name,
         {{ text }} as source_event_name,
+        {{ text }} as visit_role,
         {{ text }} as channel,
         coupon_code,
         {{ text }} as platform,
         {{ text }} as app_version,
         {{ text }} as page_name,
         {{ text }} as module_name,
+        {{ text }} as utm_source,
+        {{ text }} as utm_medium,
+        {{ text }} as referrer,
         {{ text }} as category_code,
         {{ text }} as store_code,
         {{ text }} as currency_code,
@@ -341,7 +384,7 @@ unioned as (
         missing.event_id,
         missing.account_id,
         missing.anonymous_id,
-        missing.session_id,
+        missing.session_id as source_session_id,
         missing.order_id,
         missing.product_id,
         missing.campaign_id,
@@ -355,12 +398,17 @@ unioned as (
         missing.event_name,
         {%- endif %}
         missing.event_name as source_event_name,
+        -- What is in no vocabulary is something that somebody did.
+        coalesce(standard_events.visit_role, 'interaction') as visit_role,
         {{ text }} as channel,
         {{ text }} as coupon_code,
         missing.platform,
         missing.app_version,
         missing.page_name,
         missing.module_name,
+        missing.utm_source,
+        missing.utm_medium,
+        missing.referrer,
         missing.category_code,
         missing.store_code,
         {{ text }} as currency_code,
@@ -375,6 +423,7 @@ unioned as (
         missing.occurred_at as event_at,
         missing.loaded_at
     from missing
+    left join standard_events on missing.event_name = standard_events.event_name
     left join too_busy
         on coalesce(missing.account_id, missing.anonymous_id) = too_busy.actor_id
         and missing.business_date = too_busy.business_date
@@ -388,7 +437,7 @@ final as (
         coalesce(resolved_accounts.member_id, visits.member_id) as member_id,
         unioned.account_id,
         unioned.anonymous_id,
-        unioned.session_id,
+        unioned.source_session_id,
         unioned.order_id,
         unioned.product_id,
         unioned.campaign_id,
@@ -397,12 +446,16 @@ final as (
         unioned.batch_id,
         unioned.event_name,
         unioned.source_event_name,
+        unioned.visit_role,
         unioned.channel,
         unioned.coupon_code,
         unioned.platform,
         unioned.app_version,
         unioned.page_name,
         unioned.module_name,
+        unioned.utm_source,
+        unioned.utm_medium,
+        unioned.referrer,
         unioned.category_code,
         unioned.store_code,
         unioned.currency_code,

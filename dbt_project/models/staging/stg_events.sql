@@ -125,6 +125,7 @@ kept as (
 
 ),
 
+{% set is_program = is_bot('user_agent') -%}
 {% else %}
 with kept as (
 
@@ -132,6 +133,16 @@ with kept as (
 
 ),
 
+-- Over a whole history few clients send many events: each client is judged once.
+programs as (
+
+    select clients.user_agent
+    from (select distinct user_agent from {{ source('raw', 'events') }}) as clients
+    where {{ is_bot('clients.user_agent') }}
+
+),
+
+{% set is_program = 'coalesce(user_agent in (select programs.user_agent from programs), false)' -%}
 {% endif %}
 final as (
 
@@ -171,7 +182,7 @@ final as (
         duration_seconds,
         change_sequence,
         source_row_number,
-        {{ is_bot('user_agent') }} as is_bot,
+        {{ is_program }} as is_bot,
         {{ is_deleted_flag() }},
         {{ business_date('occurred_at') }} as business_date,
         occurred_at,

@@ -11,7 +11,8 @@ final as (
         label_zh,
         label_en,
         feeds_zh,
-        feeds_en
+        feeds_en,
+        visit_role
     from standard_events
 
 )

@@ -1,14 +1,14 @@
 """When a brand is built: by hand, daily, and when new source files arrive. What is built belongs in the other folders."""
 
 import hashlib
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from orchestration.brands import Brand
 from orchestration.landing import land as landing
 from orchestration.landing.errors import LakeError, LandingError
+from orchestration.partitions import last_complete_date
 from orchestration.resources import current_brand, current_settings
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -32,8 +32,7 @@ def automation() -> dg.Definitions:
         description="Every night: yesterday's business date, and whatever else has come in for it.",
     )
     def build_brand_job_daily(context: dg.ScheduleEvaluationContext):
-        local = context.scheduled_execution_time.astimezone(ZoneInfo(brand.zone))
-        yesterday = local.date() - timedelta(days=1)
+        yesterday = last_complete_date(brand, context.scheduled_execution_time)
         if brand.calendar_end is not None and yesterday > brand.calendar_end:
             return dg.SkipReason(f"the calendar of {brand.brand} ended on {brand.calendar_end}")
         return dg.RunRequest(run_key=f"daily-{yesterday}", partition_key=yesterday.isoformat())
@@ -72,6 +71,6 @@ def range_tags(brand: Brand, files: list[landing.PendingFile]) -> dict[str, str]
     if len(days) < len(files) and brand.calendar_end is not None:
         days += [brand.calendar_start, brand.calendar_end]
     if not days:
-        yesterday = datetime.now(ZoneInfo(brand.zone)).date() - timedelta(days=1)
+        yesterday = last_complete_date(brand, datetime.now(UTC))
         days = [max(brand.calendar_start, min(yesterday, brand.calendar_end or yesterday))]
     return {RANGE_START: min(days).isoformat(), RANGE_END: max(days).isoformat()}
