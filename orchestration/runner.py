@@ -7,11 +7,14 @@ The job itself is `build_brand_job`; its steps belong in `orchestration.defs`, s
 import os
 import shutil
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +166,7 @@ def execute(
     job = definitions.resolve_job_def("build_brand_job")
     chosen = sorted(select(definitions.resolve_asset_graph())) if select else None
     loaded = time.monotonic() - clock
+    threading.Thread(target=_import_ahead, daemon=True).start()
     with dagster_instance(settings) as instance:
         result = job.execute_in_process(
             instance=instance,
@@ -173,6 +177,15 @@ def execute(
             raise_on_error=False,
         )
     return result, loaded
+
+
+def _import_ahead() -> None:
+    """Import what the gates and the models need, which takes six seconds, while files land. What fails here fails there and is told."""
+    with suppress(Exception):
+        from orchestration.quality import suite
+
+        suite.prepare()
+        import_module("ml.common.pipeline")
 
 
 def open_ui(settings: Settings, port: int) -> None:

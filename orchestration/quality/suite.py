@@ -81,6 +81,11 @@ def _great_expectations() -> tuple[Any, Any]:
     return gx, context
 
 
+def prepare() -> None:
+    """Load Great Expectations, which takes seconds; `run_suite` does it when nobody has."""
+    _great_expectations()
+
+
 def _observed(result: dict[str, Any]) -> str:
     """Counts of a Great Expectations result as text."""
     if "unexpected_count" in result:

@@ -57,6 +57,12 @@ def test_every_gate_passed_and_is_on_record(clean: Home) -> None:
     }  # fmt: skip
 
 
+def test_dbt_reads_its_project_once_whatever_the_home(clean: Home) -> None:
+    told = (clean.settings.brand_home / "logs" / "dbt.log").read_text(encoding="utf-8")
+    assert "Found" in told
+    assert "Unable to do partial parsing" not in told
+
+
 def test_business_dates_are_shanghais(clean: Home) -> None:
     def orders(at_utc: str, days_later: int) -> int:
         return clean.value(

@@ -136,7 +136,8 @@ final as (
         coalesce(ranked.same_day_order_count, 0) as same_day_order_count,
         coalesce(named_orders.order_id, ranked.order_id) is not null as is_order_matched,
         coalesce(named_orders.has_valid_product, ranked.has_valid_product, 0) = 1 as is_product_matched,
-        redemptions.business_date,
+        -- The source writes a day; the order knows the hour, and with it the business date where that does not begin at midnight.
+        coalesce({{ business_date('named_orders.ordered_at') }}, redemptions.business_date) as business_date,
         coalesce(named_orders.ordered_at, ranked.ordered_at, {{ business_day_start('redemptions.business_date') }}) as redeemed_at,
         redemptions.loaded_at
     from redemptions
