@@ -80,7 +80,9 @@ def test_an_interrupted_program_leaves_nothing(tmp_path: Path, number: signal.Si
     work = tmp_path / "work"
     fake_programs(tmp_path)
     program = (
-        "import sys, time\nfrom pathlib import Path\nfrom orchestration.spark import cluster\n"
+        "import signal, sys, time\nfrom pathlib import Path\nfrom orchestration.spark import cluster\n"
+        # A shell that starts the suite in the background has it ignore Ctrl-C, and what it starts inherits that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "root = Path(sys.argv[1])\n"
         "programs = cluster.Programs(root / 'spark', root / 'dbt', root / 'java')\n"
         "with cluster.running(programs, root / 'work', {}):\n    print('up', flush=True)\n    time.sleep(600)\n"
