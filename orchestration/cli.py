@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from orchestration.commands import coverage, explain, history, parity, quarantine, sources, tracking
+from orchestration.commands import coverage, explain, history, identity, parity, quarantine, sources, tracking
 from orchestration.commands.common import EPILOG, FAILED, USAGE, BrandOption, Format, FormatOption, exit_codes, fail
 from orchestration.locking import brand_lock, read_holder
 from orchestration.settings import PROJECT_ROOT, Settings, available_brands, load_settings
@@ -308,6 +308,7 @@ app.command(epilog=EPILOG)(parity.parity)
 app.command(epilog=EPILOG)(history.rebuild)
 app.command(epilog=EPILOG)(history.backfill)
 app.add_typer(explain.app)
+app.add_typer(identity.app)
 app.add_typer(sources.app)
 app.add_typer(quarantine.app)
 app.add_typer(tracking.app)

@@ -1,11 +1,13 @@
 """A brand's identity rules as tables that dbt reads.
 
-What identity.yml may say is checked in `orchestration.brands`; who is one person is worked out in dbt (`int_identity_*`).
+What identity.yml may say is checked in `orchestration.brands`; who is one person is worked out in dbt (`int_identity_*`). Accounts
+that are only probably one person come from `orchestration.identity_measured`.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -66,10 +68,27 @@ def rows_of(identity: Identity) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
+def _home_of(connection: duckdb.DuckDBPyConnection) -> Path | None:
+    """The brand's home, from where its build file lies. A build of the past lies elsewhere, and links to the brand's own lake."""
+    row = connection.execute("select path from duckdb_databases() where database_name = current_database()").fetchone()
+    if not row or not row[0]:
+        return None
+    home = Path(row[0]).parent.parent
+    return home if (home / "identity").is_dir() else (home / "lake").resolve().parent
+
+
 def write_identity_config(connection: duckdb.DuckDBPyConnection, brand: Brand) -> None:
-    """config.identity_rules, config.identity_account_keys and config.identity_decisions, as identity.yml says now."""
+    """config.identity_rules, config.identity_account_keys and config.identity_decisions, as identity.yml says now.
+
+    Raises BrandConfigError where probabilistic pairs are switched on and may not be.
+    """
+    tables = rows_of(brand.identity)
+    if brand.identity.probabilistic.enabled:
+        from orchestration.identity_measured import probable_decisions
+
+        tables["identity_decisions"] += probable_decisions(brand, _home_of(connection))
     connection.execute("create schema if not exists config")
-    for name, rows in rows_of(brand.identity).items():
+    for name, rows in tables.items():
         types = TABLES[name]
         frame = pd.DataFrame(rows, columns=list(types), dtype=object)
         columns = ", ".join(f"cast({column} as {type_}) as {column}" for column, type_ in types.items())

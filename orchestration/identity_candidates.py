@@ -1,7 +1,7 @@
 """Pairs of accounts that the rules of One-ID leave apart and that are alike: found, sampled for review, measured, handed to a run.
 
 The model is `ml.identity`; here its records are read from the build file and its results are kept below the brand's home, never in
-version control. What a run makes of them is written by `orchestration.identity`; docs/identity.md says how to use them.
+version control. What a run may make of them belongs in `orchestration.identity_measured`; docs/identity.md says how to use them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import json
 import re
 import shutil
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,29 @@ import duckdb
 import pandas as pd
 
 from ml.identity.columns import ID_LEFT, ID_RIGHT, PROBABILITY
-from ml.identity.grouping import Grouping, components, group_pairs
-from ml.identity.linking import Field, LinkPlan, score_pairs
+from ml.identity.grouping import components, group_pairs
+from ml.identity.linking import Field, LinkPlan, TooLittleToLearn, score_pairs
 from ml.identity.measuring import Measurement, measure
 from orchestration import warehouse
 from orchestration.brands import Identity
-from orchestration.identity import DECISION_PREFIX, FOLDER, MEASURED, Measured, digest, groups_of
+from orchestration.explain import account_id_of
+from orchestration.identity_measured import (
+    ACCOUNTS,
+    DECISION_PREFIX,
+    FOLDER,
+    FOUND_FILES,
+    GROUP_COLUMNS,
+    GROUPS,
+    JUDGED,
+    MEASURED,
+    MEASUREMENT,
+    PAIRS,
+    file_digest,
+)
 from orchestration.settings import Settings
 
 ACCOUNT, OTHER_ACCOUNT, IS_SAME = "account_id", "other_account_id", "is_same"
+REVIEW_FILE, SAMPLE_FILE = "review.csv", "sample.json"
 LOWEST = 0.5  # pairs less probable than this are not kept: nobody joins what is rather not one person
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 _YES = {"1", "y", "yes", "true", "是"}
@@ -40,10 +54,10 @@ _NO = {"0", "n", "no", "false", "否"}
 # A phone in the form in which marketplaces show it: the first three and the last four digits.
 PLAN = LinkPlan(
     fields=(
-        Field("phone_shown", "exact"),
+        Field("phone_shown", "code"),
         Field("full_name", "text"),
         Field("birthday", "digits"),
-        Field("gender", "exact"),
+        Field("gender"),
         Field("place", "place"),
         Field("email_name", "text"),
     ),
@@ -55,7 +69,7 @@ PLAN = LinkPlan(
         ("email_name",),
     ),
     surest=(("phone_shown", "place"), ("full_name", "birthday"), ("email_name", "place")),
-    training=(("phone_shown",), ("place", "gender"), ("full_name",)),
+    training=(("phone_shown",), ("full_name",), ("birthday", "gender")),
     apart="member_number",
 )
 
@@ -75,20 +89,20 @@ _ACCOUNTS = """
     where sighted.account_flag = 'normal'
     order by sighted.account_id
 """
-# What joined the members that probable pairs are part of: without those pairs, they fall into what the rules alone make.
-_LINKS = """
-    with probable as (
-        select distinct resolved.member_id
-        from intermediate.int_identifiers_linked as linked
-        inner join intermediate.int_accounts_resolved as resolved on linked.account_id = resolved.account_id
-        where starts_with(linked.node_id, ?)
-    )
+# Members that probable pairs are part of, and what else joins their accounts: without the pairs, that alone does.
+_PROBABLE = """
+    select distinct resolved.member_id
+    from intermediate.int_identifiers_linked as linked
+    inner join intermediate.int_accounts_resolved as resolved on linked.account_id = resolved.account_id
+    where starts_with(linked.node_id, ?)
+"""
+_LINKS = f"""
     select linked.account_id, linked.node_id
     from intermediate.int_identifiers_linked as linked
     inner join intermediate.int_accounts_resolved as resolved on linked.account_id = resolved.account_id
-    inner join probable on resolved.member_id = probable.member_id
+    inner join ({_PROBABLE}) as probable on resolved.member_id = probable.member_id
     where not linked.is_hub and not starts_with(linked.node_id, ?)
-"""
+"""  # noqa: S608  a query of this module
 _KEPT_APART = """
     select account_id, other_account_id from intermediate.int_accounts_decided
     where decision = 'keep_apart' and account_id is not null and other_account_id is not null
@@ -148,85 +162,99 @@ def phone_shown(text: object) -> str | None:
     return plain[-11:][:3] + plain[-4:] if found else None
 
 
-def place_finder(regions: Iterable[tuple[str, str, str, Sequence[str]]]) -> Mapping[str, Any]:
-    """Words for provinces and, by province, for prefectures; the longest first. Rows: adcode, province, level, aliases."""
-    provinces: dict[str, str] = {}
-    prefectures: dict[str, dict[str, str]] = {}
-    for adcode, province, level, aliases in regions:
-        into = provinces if level == "province" else prefectures.setdefault(province, {})
-        into.update(dict.fromkeys(aliases, adcode))
-    return {"provinces": provinces, "prefectures": prefectures}
+@dataclass(frozen=True)
+class Places:
+    """Words for provinces and, by province, for prefectures, with their codes; the longest words first."""
+
+    provinces: Mapping[str, str]
+    prefectures: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str, str, str, Sequence[str]]]) -> Places:
+        """From rows of adcode, code of the province, level, and words."""
+        provinces: dict[str, str] = {}
+        prefectures: dict[str, dict[str, str]] = defaultdict(dict)
+        for adcode, province, level, words in sorted(rows, key=lambda row: (-max(map(len, row[3]), default=0), row[0])):
+            into = provinces if level == "province" else prefectures[province]
+            into.update(dict.fromkeys(sorted(words, key=len, reverse=True), adcode))
+        return cls(provinces, prefectures)
+
+    def find(self, text: str | None) -> str | None:
+        """Code of the prefecture that a region names, of its province where it names no more, None where it names neither."""
+        start = next((word for word in self.provinces if text and text.startswith(word)), None)
+        if text is None or start is None:
+            return None
+        rest, province = text[len(start) :], self.provinces[start]
+        return next((code for word, code in self.prefectures.get(province, {}).items() if word in rest), province)
 
 
-def place_of(text: object, finder: Mapping[str, Any]) -> str | None:
-    """Code of the prefecture that a region names, of its province where it names no more, None where it names neither."""
-    if not isinstance(text, str):
-        return None
-    start = next((word for word in sorted(finder["provinces"], key=len, reverse=True) if text.startswith(word)), None)
-    if start is None:
-        return None
-    province = finder["provinces"][start]
-    rest = text[len(start) :]
-    named = finder["prefectures"].get(province, {})
-    return next((named[word] for word in sorted(named, key=len, reverse=True) if word in rest), province)
+@dataclass(frozen=True)
+class Group:
+    """Accounts that the rules alone make one member. It is named by its first account with a member number, else by its first."""
+
+    group_id: str
+    source_system: str
+    member_key: str
+    member_number: str | None  # hashed
+    account_ids: tuple[str, ...]
 
 
-def read_groups(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every account and the group that the rules alone put it into: account_id, group_id, source_system, member_key, member_number.
-
-    A group has the id of its first account that has a member number, else of its first: decisions name that one.
-    """
-    accounts = connection.execute(_ACCOUNTS).df().astype(object)
+def read_groups(connection: duckdb.DuckDBPyConnection) -> list[Group]:
+    """Every member of the build file, without the probable pairs that a run may have joined; by group_id."""
     node = f"decision:{DECISION_PREFIX}"
-    links = connection.execute(_LINKS, [node, node]).fetchall()
-    undone = components((account, f"|{node_id}") for account, node_id in links)
-    # In a member that probable pairs are part of, an account without any other link stands alone.
-    probable = {member for account, member in accounts[["account_id", "member_id"]].to_numpy() if account in undone}
-    label = [
-        (undone.get(account) or account) if member in probable else member
-        for account, member in accounts[["account_id", "member_id"]].to_numpy()
-    ]
-    accounts = accounts.assign(label=label, without_number=accounts["member_number"].isna())
-    ordered = accounts.sort_values(["label", "without_number", "account_id"])
-    accounts["group_id"] = accounts["label"].map(ordered.groupby("label")["account_id"].first())
-    columns = ["account_id", "group_id", "source_system", "member_key", "member_number"]
-    return accounts[columns].sort_values("account_id", ignore_index=True)
+    probable = {member for (member,) in connection.execute(_PROBABLE, [node]).fetchall()}
+    links = connection.execute(_LINKS, [node, node]).fetchall() if probable else []
+    # A node's name must not be an account's, nor come before one.
+    undone = components((account, f"~{node_id}") for account, node_id in links)
+    grouped: dict[str, list[tuple[bool, str, str, str, str | None]]] = defaultdict(list)
+    for account, system, key, member, number in connection.execute(_ACCOUNTS).fetchall():
+        label = str(undone.get(account, account) if member in probable else member)
+        grouped[label].append((number is None, account, system, key, number))
+    groups = []
+    for accounts in grouped.values():
+        _, account, system, key, number = min(accounts)
+        groups.append(Group(account, system, key, number, tuple(sorted(row[1] for row in accounts))))
+    return sorted(groups, key=lambda group: group.group_id)
 
 
-def read_records(connection: duckdb.DuckDBPyConnection, groups: pd.DataFrame) -> pd.DataFrame:
+def read_records(connection: duckdb.DuckDBPyConnection, groups: Sequence[Group]) -> pd.DataFrame:
     """One row per group: id, what PLAN compares, member_number. A group says of itself what most of its accounts say."""
-    accounts = groups.set_index("account_id")
-    by_key = groups.set_index(["source_system", "member_key"])["group_id"]
-    profiles = connection.execute(_PROFILES).df().astype(object)
-    profiles["group_id"] = profiles["account_id"].map(accounts["group_id"])
-    phones = connection.execute(_PHONES).df().astype(object)
-    phones["group_id"] = pd.MultiIndex.from_frame(phones[["source_system", "member_key"]]).map(by_key)
-    finder = place_finder(connection.execute(_PLACES).fetchall())
-    regions = connection.execute(_REGIONS).df()
-    regions["group_id"] = regions["account_id"].map(accounts["group_id"])
-    lived = pd.concat([regions, profiles[["group_id", "region"]].assign(order_count=1)])
-    codes = {text: place_of(text, finder) for text in lived["region"].dropna().unique()}
-    lived["place"] = lived["region"].map(codes)
-    # A city says more than a province, however often the province was said.
-    lived["weight"] = lived["order_count"] + 1_000_000 * ~lived["place"].astype(str).str.endswith("0000")
-    told = pd.concat([phones[["group_id", "phone"]], profiles[["group_id", "phone"]]])
-    told["phone_shown"] = told["phone"].map(phone_shown)
-    records = pd.DataFrame({"id": sorted(groups["group_id"].unique())})
-    for frame, column in ((told, "phone_shown"), (lived, "place"), *((profiles, c) for c in _PROFILE_FIELDS)):
-        records[column] = records["id"].map(_commonest(frame, column))
-    records["member_number"] = records["id"].map(groups.groupby("group_id")["member_number"].min())
-    return records
+    of = {account: group.group_id for group in groups for account in group.account_ids}
+    votes: dict[str, dict[str, Counter[str]]] = {name: defaultdict(Counter) for name in _COMPARED}
+
+    def vote(name: str, account: str | None, value: str | None, weight: int = 1) -> None:
+        if account in of and value:
+            votes[name][of[account]].update({value: weight})
+
+    finder = Places.of(connection.execute(_PLACES).fetchall())
+
+    def vote_place(account: str, region: str | None, weight: int) -> None:
+        place = finder.find(region)
+        # A city says more than a province, however often the province was said.
+        vote("place", account, place, weight if place is None or place.endswith("0000") else weight * 1_000_000)
+
+    for account, name, phone, region, gender, birthday, email_name in connection.execute(_PROFILES).fetchall():
+        vote("full_name", account, name)
+        vote("gender", account, gender)
+        vote("birthday", account, birthday)
+        vote("email_name", account, email_name)
+        vote("phone_shown", account, phone_shown(phone))
+        vote_place(account, region, 1)
+    for system, key, phone in connection.execute(_PHONES).fetchall():
+        vote("phone_shown", account_id_of(system, key), phone_shown(phone))
+    for account, region, count in connection.execute(_REGIONS).fetchall():
+        vote_place(account, region, count)
+    ids = [group.group_id for group in groups]
+    said = {name: [_commonest(by_group.get(id_)) for id_ in ids] for name, by_group in votes.items()}
+    return pd.DataFrame({"id": ids, **said, "member_number": [group.member_number for group in groups]}, dtype=object)
 
 
-_PROFILE_FIELDS = ("full_name", "birthday", "gender", "email_name")
+_COMPARED = tuple(field.column for field in PLAN.fields)
 
 
-def _commonest(frame: pd.DataFrame, column: str) -> pd.Series:
-    """By group: the value with the greatest weight (rows, where there is none), the smallest of several."""
-    weighted = frame.assign(weight=frame["weight"] if "weight" in frame else 1).dropna(subset=["group_id", column])
-    sums = weighted.groupby(["group_id", column], as_index=False)["weight"].sum()
-    ranked = sums.sort_values(["group_id", "weight", column], ascending=[True, False, True])
-    return ranked.groupby("group_id")[column].first()
+def _commonest(votes: Counter[str] | None) -> str | None:
+    """The value with the most votes, the smallest of several."""
+    return min(votes, key=lambda value: (-votes[value], value)) if votes else None
 
 
 # ---- candidates --------------------------------------------------------------------------------------------------
@@ -239,18 +267,18 @@ class Candidates:
     account_count: int
     group_count: int
     pair_count: int  # at least LOWEST
-    taken_count: int  # at or above the threshold, and in a group that breaks no rule
-    refused: Mapping[str, int]  # groups by why they were refused
+    sure_count: int  # at or above the threshold
+    refused: Mapping[str, int]  # groups that a run would refuse, by why
     sampled_count: int
     answered_count: int  # of the sampled pairs, taken over from the review before
-    folder: Path
+    review_file: Path
 
 
 def find_candidates(settings: Settings, identity: Identity, sample: int | None = None) -> Candidates:
     """Score the accounts of the build file, and write the pairs and a sample to review. Call it while holding the brand's lock.
 
-    `sample`: pairs to review, default min_reviewed_pairs. Raises CandidatesError without a built warehouse, TooLittleToLearn
-    where the accounts say too little.
+    `sample`: pairs to review, default min_reviewed_pairs. Raises CandidatesError without a built warehouse, and where the
+    accounts say too little to learn from.
     """
     if not settings.build_file.exists():
         raise CandidatesError(
@@ -260,28 +288,171 @@ def find_candidates(settings: Settings, identity: Identity, sample: int | None =
         groups = read_groups(connection)
         records = read_records(connection, groups)
         kept_apart = connection.execute(_KEPT_APART).fetchall()
-    pairs = score_pairs(records, PLAN, threshold=LOWEST)
-    folder = settings.brand_home / FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    by_group = _by_group(groups)
-    in_pairs = by_group["group_id"].isin(set(pairs[ID_LEFT]) | set(pairs[ID_RIGHT]))
-    _write(folder / "pairs.parquet", pairs)
-    _write(folder / "groups.parquet", by_group[in_pairs])
-    _write(folder / "accounts.parquet", groups[["account_id", "group_id"]])
-    option = identity.probabilistic
-    of = groups.set_index("account_id")["group_id"]
-    grouping = grouped(
-        pairs, by_group, option.threshold, identity.max_accounts, _in_groups(kept_apart, of.to_dict())
+    try:
+        pairs = score_pairs(records, PLAN, threshold=LOWEST)
+    except TooLittleToLearn as error:
+        raise CandidatesError(f"the accounts of {settings.brand} say too little to compare them: {error}") from error
+    option, folder = identity.probabilistic, settings.brand_home / FOLDER
+    of = {account: group.group_id for group in groups for account in group.account_ids}
+    grouping = group_pairs(
+        pairs,
+        option.threshold,
+        max_size=identity.max_accounts,
+        sizes={group.group_id: len(group.account_ids) for group in groups},
+        apart={group.group_id: group.member_number for group in groups if group.member_number},
+        kept_apart=[(of.get(left, ""), of.get(right, "")) for left, right in kept_apart],
     )
-    taken = taken_pairs(pairs, grouping, option.threshold)
-    sampled, answered = _write_review(folder, taken, sample or option.min_reviewed_pairs)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    in_pairs = {*pairs[ID_LEFT], *pairs[ID_RIGHT]}
+    _write_found(folder, pairs, groups, in_pairs)
+    sampled, answered = _write_review(folder, pairs, option.threshold, sample or option.min_reviewed_pairs)
     return Candidates(
-        account_count=len(groups),
-        group_count=len(records),
+        account_count=len(of),
+        group_count=len(groups),
         pair_count=len(pairs),
-        taken_count=len(taken),
+        sure_count=sum(value >= option.threshold for value in pairs[PROBABILITY]),
         refused=grouping.reasons,
         sampled_count=sampled,
         answered_count=answered,
-        folder=folder,
+        review_file=folder / REVIEW_FILE,
     )
+
+
+def _write_found(folder: Path, pairs: pd.DataFrame, groups: Sequence[Group], in_pairs: Set[str]) -> None:
+    """The pairs, the groups that they are of, and the group of every account. No value of a profile is written."""
+    pairs.to_parquet(folder / PAIRS, index=False)
+    rows = [
+        (group.group_id, group.source_system, group.member_key, group.member_number, len(group.account_ids))
+        for group in groups
+        if group.group_id in in_pairs
+    ]
+    pd.DataFrame(rows, columns=list(GROUP_COLUMNS)).to_parquet(folder / GROUPS, index=False)
+    accounts = [(account, group.group_id) for group in groups for account in group.account_ids]
+    pd.DataFrame(accounts, columns=[ACCOUNT, "group_id"]).to_parquet(folder / ACCOUNTS, index=False)
+
+
+def _write_review(folder: Path, pairs: pd.DataFrame, threshold: float, size: int) -> tuple[int, int]:
+    """The sample: account ids and an empty answer, in no telling order. What was answered before stays answered.
+
+    Drawn by a hash of the ids, so that a later sample has as many of the same pairs as it can.
+    """
+    path = folder / REVIEW_FILE
+    before = _answers(path) if path.exists() else {}
+    sure = pairs[pairs[PROBABILITY] >= threshold]
+    drawn = sorted(
+        zip(sure[ID_LEFT], sure[ID_RIGHT], strict=True),
+        key=lambda pair: hashlib.sha256("|".join(pair).encode()).hexdigest(),
+    )[:size]
+    if path.exists():
+        path.replace(path.with_suffix(".before.csv"))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([ACCOUNT, OTHER_ACCOUNT, IS_SAME])
+        words = {True: "yes", False: "no", None: ""}
+        writer.writerows([left, right, words[before.get((left, right))]] for left, right in drawn)
+    (folder / SAMPLE_FILE).write_text(json.dumps({"threshold": threshold, "pairs": drawn}), encoding="utf-8")
+    return len(drawn), sum(pair in before for pair in drawn)
+
+
+def _answers(path: Path) -> dict[tuple[str, str], bool]:
+    """Answers of a review file by pair; empty ones are left out. Raises CandidatesError for what it cannot read."""
+    answers: dict[tuple[str, str], bool] = {}
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if not {ACCOUNT, OTHER_ACCOUNT, IS_SAME} <= set(reader.fieldnames or ()):
+            raise CandidatesError(f"{path}: its columns must be {ACCOUNT}, {OTHER_ACCOUNT}, {IS_SAME}")
+        for row in reader:
+            word = (row[IS_SAME] or "").strip().casefold()
+            if word and word not in _YES | _NO:
+                raise CandidatesError(f"{path}: line {reader.line_num}: {IS_SAME} must be yes, no or empty")
+            if word:
+                answers[row[ACCOUNT], row[OTHER_ACCOUNT]] = word in _YES
+    return answers
+
+
+# ---- measurement -------------------------------------------------------------------------------------------------
+
+
+def measure_candidates(settings: Settings, identity: Identity, *, by_truth: bool = False) -> list[Measurement]:
+    """Measure the candidates by their review, or by what the simulator knows, and keep them with the result for runs.
+
+    Call it while holding the brand's lock. Raises CandidatesError where there is nothing to measure or to measure by.
+    """
+    folder = settings.brand_home / FOLDER
+    if not (folder / SAMPLE_FILE).exists():
+        raise CandidatesError(
+            f"there are no candidates of {settings.brand}; run `tessera identity candidates --brand {settings.brand}` first"
+        )
+    pairs = pd.read_parquet(folder / PAIRS)
+    drawn: dict[str, Any] = json.loads((folder / SAMPLE_FILE).read_text(encoding="utf-8"))
+    true_pairs = None
+    if by_truth:
+        threshold, (judged, true_pairs) = LOWEST, _by_truth(settings, pairs)
+    else:
+        threshold, judged = drawn["threshold"], _by_review(folder, pairs, drawn)
+    if all(pd.isna(answer) for answer in judged[IS_SAME].tolist()):
+        raise CandidatesError(
+            f"no pair is judged yet; write yes or no into the column {IS_SAME} of {folder / REVIEW_FILE}. "
+            f"`tessera explain member <{ACCOUNT}>` shows what is known of an account"
+        )
+    _keep(folder, judged, threshold, "truth" if by_truth else "review")
+    wanted = {item for item in THRESHOLDS if item > threshold}
+    return measure(
+        judged, sorted(wanted | {threshold, max(threshold, identity.probabilistic.threshold)}), true_pairs=true_pairs
+    )
+
+
+def _by_review(folder: Path, pairs: pd.DataFrame, drawn: Mapping[str, Any]) -> pd.DataFrame:
+    """All pairs from the sample's threshold on, with the answers of the pairs that were drawn; of others they would not be fair."""
+    answers = _answers(folder / REVIEW_FILE) if (folder / REVIEW_FILE).exists() else {}
+    asked = {(left, right) for left, right in drawn["pairs"]}
+    said = [
+        answers.get((left, right)) if (left, right) in asked else None
+        for left, right in zip(pairs[ID_LEFT], pairs[ID_RIGHT], strict=True)
+    ]
+    return pairs.assign(**{IS_SAME: pd.array(said, dtype="boolean")}).query(
+        f"{PROBABILITY} >= {float(drawn['threshold'])}"
+    )
+
+
+_TRUTH = """
+    select source_system, identifier_value, person_id from read_parquet(?)
+    where identifier_type = 'member_key' and person_id is not null
+"""
+
+
+def _by_truth(settings: Settings, pairs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """All pairs with whether the two are one person, and how many pairs of groups are one person, found or not."""
+    path = settings.truth_dir / "identifiers.parquet"
+    if not path.exists():
+        raise CandidatesError(f"{settings.brand} is not simulated, so the truth is not known; measure it by its review")
+    with warehouse.scratch() as connection:
+        rows = connection.execute(_TRUTH, [str(path)]).fetchall()
+    person = {account_id_of(system, key): who for system, key, who in rows}
+    groups = pd.read_parquet(settings.brand_home / FOLDER / ACCOUNTS)["group_id"].unique()
+    counts = Counter(person[group] for group in groups if group in person)
+    said = [
+        person[left] == person[right] if left in person and right in person else None
+        for left, right in zip(pairs[ID_LEFT], pairs[ID_RIGHT], strict=True)
+    ]
+    total = sum(count * (count - 1) // 2 for count in counts.values())
+    return pairs.assign(**{IS_SAME: pd.array(said, dtype="boolean")}), total
+
+
+def _keep(folder: Path, judged: pd.DataFrame, threshold: float, source: str) -> None:
+    """Copy what was measured, so that newer candidates do not touch it before they are measured too; all or nothing."""
+    fresh = folder / f"{MEASURED}.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    for name in FOUND_FILES:
+        shutil.copyfile(folder / name, fresh / name)
+    judged.to_parquet(fresh / JUDGED, index=False)
+    document = {
+        "threshold": threshold,
+        "judged_by": source,
+        "measured_at": datetime.now(UTC).isoformat(),
+        "sha256": {name: file_digest(fresh / name) for name in (*FOUND_FILES, JUDGED)},
+    }
+    (fresh / MEASUREMENT).write_text(json.dumps(document, indent=2), encoding="utf-8")
+    shutil.rmtree(folder / MEASURED, ignore_errors=True)
+    fresh.rename(folder / MEASURED)
