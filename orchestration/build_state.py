@@ -106,4 +106,7 @@ def input_fingerprint(settings: Settings, brand: Brand, *, as_of_date: str = "")
     configuration = hash_files(_text_files(settings.brand_dir), settings.brands_dir)
     versions = ",".join(f"{name}={metadata.version(name)}" for name in _LIBRARIES)
     today = datetime.now(ZoneInfo(brand.zone)).date().isoformat() if brand.clock.as_of == "today" else ""
-    return hashlib.sha256("|".join((code, configuration, versions, as_of_date, today)).encode()).hexdigest()
+    parts = [code, configuration, versions, as_of_date, today]
+    if brand.identity.probabilistic.enabled and settings.measured_identity.exists():
+        parts.append(settings.measured_identity.read_text(encoding="utf-8"))  # which probable pairs may be joined
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()

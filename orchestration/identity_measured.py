@@ -93,6 +93,12 @@ def check_measurement(brand: Brand, home: Path | None) -> str | None:
     return None
 
 
+def refuse_unmeasured(brand: Brand, home: Path | None) -> None:
+    """Raises BrandConfigError where `check_measurement` finds a reason."""
+    if problem := check_measurement(brand, home):
+        raise BrandConfigError(brand.brand, [problem])
+
+
 def probable_decisions(brand: Brand, home: Path | None) -> list[tuple[object, ...]]:
     """Rows of config.identity_decisions that keep together what is probably one person, group by group.
 

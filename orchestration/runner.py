@@ -47,6 +47,10 @@ def run_brand(
     started = time.monotonic()
     brand = load_brand(settings)
     check_mappings(brand)
+    if brand.identity.probabilistic.enabled:
+        from orchestration.identity_measured import refuse_unmeasured
+
+        refuse_unmeasured(brand, settings.brand_home)
     if as_of is None and os.environ.get("TESSERA_AS_OF_DATE"):
         as_of = date.fromisoformat(os.environ["TESSERA_AS_OF_DATE"])
     with brand_lock(settings, lend=True), ThreadPoolExecutor(1) as beside:

@@ -78,6 +78,11 @@ class Settings:
         return self.brand_home / "warehouse" / "build.duckdb"
 
     @property
+    def measured_identity(self) -> Path:
+        """What was measured of probable pairs of members; not there before `tessera identity measure`."""
+        return self.brand_home / "identity" / "measured" / "measurement.json"
+
+    @property
     def published_dir(self) -> Path:
         return self.brand_home / "published"
 

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from ml.identity.columns import PAIR_COLUMNS
 from orchestration import cli, identity, identity_candidates, identity_measured, warehouse
 from orchestration.brands import BrandConfigError, Probabilistic, load_brand
+from orchestration.build_state import input_fingerprint
 from orchestration.explain import account_id_of
 from orchestration.identity_candidates import CandidatesError, Places, measure_candidates, phone_shown
 from orchestration.identity_measured import ACCOUNTS, FOLDER, GROUP_COLUMNS, GROUPS, MEASURED, PAIRS, check_measurement
+from orchestration.runner import run_brand
 from orchestration.settings import Settings, load_settings
 
 PAIR_COUNT = 450
@@ -133,6 +136,27 @@ def test_nothing_is_joined_before_it_is_measured(settings: Settings) -> None:
     write_candidates(settings)
     with pytest.raises(BrandConfigError, match="not been measured"):
         decisions(settings)
+
+
+def test_a_run_is_refused_before_it_begins(settings: Settings) -> None:
+    configure(settings, "enabled: true")
+    with pytest.raises(BrandConfigError, match="not been measured"):
+        run_brand(settings, console=Console(quiet=True))
+    assert not settings.lake.exists()
+
+
+def test_another_measurement_is_something_to_do(settings: Settings) -> None:
+    configure(settings, "enabled: true")
+    brand = load_brand(settings)
+    before = input_fingerprint(settings, brand)
+    answer(write_candidates(settings), 0, 0)
+    measure_candidates(settings, brand.identity)
+    assert input_fingerprint(settings, brand) != before
+    configure(settings, "enabled: false")
+    brand = load_brand(settings)
+    off = input_fingerprint(settings, brand)
+    settings.measured_identity.unlink()
+    assert input_fingerprint(settings, brand) == off
 
 
 @pytest.mark.parametrize(
