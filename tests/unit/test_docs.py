@@ -39,7 +39,8 @@ def test_sources_in_the_documents_load(text: str) -> None:
 
 @pytest.mark.parametrize("text", blocks("add-a-brand.md"))
 def test_brands_in_the_documents_load(text: str) -> None:
-    BrandConfig.model_validate(yaml.safe_load(text))
+    document = yaml.safe_load(text)
+    assert BrandConfig.model_validate(document).brand == document["brand"]
 
 
 def test_the_guide_to_sources_shows_every_kind_and_the_defaults_of_drift() -> None:

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
 {#-
-    A visit across midnight has a part on each date. Only parts that lie near a midnight can be such, and they are few: they are
+    A visit across midnight has a part on each date. Only parts that lie near a midnight can be such, one in fifteen on demo: they are
     joined anew in every run.
 -#}
 with near_midnight as (
