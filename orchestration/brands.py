@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import json
 import re
 import typing
 from datetime import date
@@ -160,6 +161,31 @@ class Simulation(_Config):
     seed: Annotated[int, Field(ge=0)] = 7
 
 
+class TagItem(_Config):
+    """One of what tags are declared for each of: its code stands in the tags' codes, its value is what the facts call it."""
+
+    code: Code
+    label_zh: Annotated[str, Field(min_length=1)]
+    label_en: Annotated[str, Field(min_length=1)]
+    value: Annotated[str, Field(min_length=1)]
+
+
+class TagDimensions(_Config):
+    """What of the brand's own tags are declared for each of. A brand that names none has the other tags only."""
+
+    categories: list[TagItem] = []  # value: the category name that dim_products gives at its second level, or at its first
+
+    @field_validator("categories")
+    @classmethod
+    def _once(cls, items: list[TagItem]) -> list[TagItem]:
+        for name in ("code", "value"):
+            seen = [getattr(item, name) for item in items]
+            twice = sorted({text for text in seen if seen.count(text) > 1})
+            if twice:
+                raise ValueError(f"{name} {', '.join(twice)} is given twice; every category has its own")
+        return items
+
+
 class BrandConfig(_Config):
     """brand.yml."""
 
@@ -176,6 +202,7 @@ class BrandConfig(_Config):
     publish: Publish = Publish()
     schedule: Schedule = Schedule()
     quarantine: Quarantine = Quarantine()
+    tag_dimensions: TagDimensions = TagDimensions()
     simulator: Simulation | None = None  # the brand's sources are simulated (reader.location: generated)
 
     @field_validator("day_start", mode="before")
@@ -658,6 +685,7 @@ class Brand(BrandConfig):
             "calendar_end": self.calendar_end.isoformat() if self.calendar_end else "",
             "identity_max_accounts": str(self.identity.max_accounts),
             "identity_lookback_days": str(self.identity.lookback_days),
+            "tag_dimensions": json.dumps(self.tag_dimensions.model_dump(), ensure_ascii=False),
         }
         return flat | {name: str(value) for name, value in self.parameters.model_dump().items()}
 

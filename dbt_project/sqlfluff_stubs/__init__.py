@@ -108,12 +108,20 @@ def touched_business_dates(relation: object) -> str:
 
 
 def _family(code: str) -> Any:
-    return lambda: SimpleNamespace(code=code, label_zh="标签", label_en="label", source="facts")
+    return lambda: SimpleNamespace(code=code, label_zh="标签", label_en="label", source="facts", subject="member")
 
 
+tag_family_base = _family("base")
 tag_family_transaction = _family("transaction")
-tag_family_promotion = _family("promotion")
+tag_family_rhythm = _family("rhythm")
 tag_family_category = _family("category")
+tag_family_behaviour = _family("behaviour")
+tag_family_content = _family("content")
+tag_family_social = _family("social")
+tag_family_channel = _family("channel")
+tag_family_promotion = _family("promotion")
+tag_family_loyalty = _family("loyalty")
+tag_family_service = _family("service")
 tag_family_lifecycle = _family("lifecycle")
 tag_family_prediction = _family("prediction")
 
@@ -130,17 +138,67 @@ class _Tag(dict[str, Any]):
 
 def compile_tags(family: Any) -> list[_Tag]:
     value = _Tag(code="high", label_zh="高", label_en="high")
-    names = ("label_zh", "label_en", "type", "unit", "goal", "sql", "owner", "pii_class")
-    rest = {name: name for name in names} | {"window_days": None, "version": 1, "values": [value]}
+    names = ("label_zh", "label_en", "kind", "type", "unit", "goal", "sql", "owner", "pii_class", "refresh", "drift", "declaration")
+    rest = {name: name for name in names} | {
+        "window_days": None, "half_life_days": None, "item": None, "expires": None, "version": 1, "values": [value],
+        "allowed_uses": ["analysis"], "is_supplied": True, "family": family.code,
+    }  # fmt: skip
     return [_Tag(code=f"{family.code}_{number}", **rest) for number in ("first", "second")]
 
 
-def tag_expressions(family: Any) -> str:
-    return "\n        " + ",\n        ".join(f"max({tag.code}) as {tag.code}" for tag in compile_tags(family))
+def all_tags() -> list[_Tag]:
+    return [tag for family in tag_families() for tag in compile_tags(family)]
 
 
-def tag_columns(family: Any, relation: str) -> str:
-    return "".join(f"\n        {relation}.{tag.code}," for tag in compile_tags(family))
+def tag_expressions(tags: list[_Tag]) -> str:
+    return "".join(f"\n        max({tag.code}) as {tag.code}," for tag in tags)
+
+
+def tag_columns(tags: list[_Tag], relation: str) -> str:
+    return "".join(f"\n        {relation}.{tag.code}," for tag in tags)
+
+
+def tag_source_columns(family: Any, tag: _Tag, tags: list[_Tag]) -> list[str]:
+    return ["fct_orders.order_id"]
+
+
+def tag_rule(tag: _Tag) -> str:
+    return tag.sql
+
+
+def tag_text(tag: _Tag, relation: str) -> str:
+    return f"cast({relation}.{tag.code} as varchar)"
+
+
+def tag_bin(tag: _Tag) -> str:
+    return f"coalesce(cast({tag.code} as varchar), '(null)')"
+
+
+def tag_number(tag: _Tag) -> str:
+    return f"cast({tag.code} as double)"
+
+
+def tags_differ(tags: list[_Tag], current_tags: str, kept: str, known_columns: list[str]) -> str:
+    return f"{current_tags}.{tags[0].code} is distinct from {kept}.{tags[0].code}"
+
+
+def kept_columns() -> list[str]:
+    return []
+
+
+def local_md5(text: str) -> str:
+    return "d41d8cd98f00b204e9800998ecf8427e"
+
+
+daypart = _expression("daypart")
+client_of = _expression("client_of")
+local_hour = _expression("local_hour")
+weekday_number = _expression("weekday_number")
+window_edge = _expression("window_edge")
+
+
+def is_product_interaction(events: str) -> str:
+    return f"{events}.product_id is not null"
 
 
 # ---- staging: each step of standardising is a macro that becomes a call

@@ -26,7 +26,7 @@ NAMES = {
     "intermediate": r"int_[a-z0-9]+(_[a-z0-9]+)*_[a-z]+ed",
     "marts": r"(dim|fct)_[a-z0-9_]+s(_history)?|brg_[a-z0-9]+_[a-z0-9_]+",
     "features": r"feat_members_[a-z0-9_]+",
-    "tags": r"tags_[a-z]+|member_tags|tag_catalogue|tag_values",
+    "tags": r"tags_[a-z]+(_history)?|member_tags(_long)?|tag_(catalogue|values|statistics|distributions|versions|history)",
     "segments": r"seg_[a-z0-9_]+",
     "metrics": r"agg_[a-z]+_[a-z0-9_]+",
     "ops": r"(?!stg_|int_|dim_|fct_|brg_|feat_|tags_|seg_|agg_)[a-z][a-z0-9_]*",
@@ -37,6 +37,8 @@ NAMES = {
 CUT_FROM_MARTS = {("int_visits_dated", "fct_events")}
 BUILD_WIDE = {"int_clocks_resolved", "int_as_of_dates_spined", "int_rows_dated", "int_identifiers_judged"}
 SCORES = {"stg_churn_scores", "stg_propensity_scores"}
+# Sums of events by member and day: what tags are made of, where reading every event again would cost the whole history.
+MEMBER_SUMS = {"agg_member_days", "agg_member_product_days"}
 # Asked by incremental models, through macros/incremental: which orders and dates a run must build again.
 TOUCHED = {"stg_order_lines_landed", "stg_orders_landed", "stg_products_landed"}
 
@@ -93,6 +95,8 @@ def ordering_terms(sql: str) -> list[str]:
 def reads_out_of_turn(folder: str, model: str, parent_folder: str, parent: str, code: str) -> bool:
     """Whether a model of `folder` may not read `parent`."""
     if (model, parent) in CUT_FROM_MARTS:
+        return False
+    if folder in ("tags", "segments") and parent in MEMBER_SUMS:
         return False
     if FOLDERS.index(parent_folder) > FOLDERS.index(folder):
         return True

@@ -42,3 +42,6 @@
 
 {# Whether the brand has a source of order lines: where it has, orders are its purchases, and not what a client reports. #}
 {% macro brand_has_orders() %}{{ return('order_lines' in brand_entities()) }}{% endmacro %}
+
+{# What the brand gives tags to be declared for each of (brand.yml: tag_dimensions): code, label_zh, label_en, value. #}
+{% macro brand_tag_items(dimension) %}{{ return(fromjson(brand_parameter('tag_dimensions', '{}')).get(dimension, [])) }}{% endmacro %}

@@ -49,3 +49,23 @@
 {% macro sha256_hex(expression) %}{{ return(adapter.dispatch('sha256_hex', 'tessera')(expression)) }}{% endmacro %}
 {% macro default__sha256_hex(expression) %}{{ return('sha256(' ~ expression ~ ')') }}{% endmacro %}
 {% macro spark__sha256_hex(expression) %}{{ return('sha2(' ~ expression ~ ', 256)') }}{% endmacro %}
+
+{# A list of texts as a column's type. #}
+{% macro type_text_list() %}{{ return(adapter.dispatch('type_text_list', 'tessera')()) }}{% endmacro %}
+{% macro default__type_text_list() %}{{ return('varchar[]') }}{% endmacro %}
+{% macro spark__type_text_list() %}{{ return('array<string>') }}{% endmacro %}
+
+{# Aggregate: the distinct texts that are not NULL as a sorted list; NULL where there is none. #}
+{% macro text_list(expression) %}{{ return(adapter.dispatch('text_list', 'tessera')(expression)) }}{% endmacro %}
+{% macro default__text_list(expression) %}{{ return("list_sort(list(distinct " ~ expression ~ ") filter (where " ~ expression ~ " is not null))") }}{% endmacro %}
+{% macro spark__text_list(expression) %}{{ return("nullif(array_sort(collect_set(" ~ expression ~ ")), array())") }}{% endmacro %}
+
+{# Number of items of a list; NULL for NULL. #}
+{% macro list_size(expression) %}{{ return(adapter.dispatch('list_size', 'tessera')(expression)) }}{% endmacro %}
+{% macro default__list_size(expression) %}{{ return('len(' ~ expression ~ ')') }}{% endmacro %}
+{% macro spark__list_size(expression) %}{{ return('size(' ~ expression ~ ')') }}{% endmacro %}
+
+{# A list as one text, its items apart by `; `; NULL for NULL. #}
+{% macro list_text(expression) %}{{ return(adapter.dispatch('list_text', 'tessera')(expression)) }}{% endmacro %}
+{% macro default__list_text(expression) %}{{ return("array_to_string(" ~ expression ~ ", '; ')") }}{% endmacro %}
+{% macro spark__list_text(expression) %}{{ return("array_join(" ~ expression ~ ", '; ')") }}{% endmacro %}

@@ -1,5 +1,6 @@
 {% set families = tag_families() %}
-{{ config(post_hook="{{ document_tags(tag_families()) }}") }}
+{% set tags = all_tags() %}
+{{ config(post_hook="{{ document_tags(all_tags()) }}") }}
 
 with members as (
 
@@ -25,10 +26,8 @@ final as (
 
     select
         members.member_id,
-        {%- for family in families %}
-        {%- for tag in compile_tags(family) %}
-        {{ family.code }}.{{ tag.code }},
-        {%- endfor %}
+        {%- for tag in tags %}
+        {{ tag.family }}.{{ tag.code }},
         {%- endfor %}
         clocks.as_of_date
     from members

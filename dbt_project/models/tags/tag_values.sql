@@ -1,9 +1,7 @@
 {% set rows = [] %}
-{% for family in tag_families() %}
-{% for tag in compile_tags(family) %}
+{% for tag in all_tags() %}
 {% for value in tag['values'] %}
 {% do rows.append({'tag': tag.code, 'value': value, 'position': loop.index}) %}
-{% endfor %}
 {% endfor %}
 {% endfor %}
 

@@ -1,5 +1,6 @@
 {% set family = tag_family_lifecycle() %}
-{{ config(post_hook="{{ document_tags([tag_family_lifecycle()]) }}") }}
+{% set tags = compile_tags(family) %}
+{{ config(post_hook="{{ document_tags(compile_tags(tag_family_lifecycle())) }}") }}
 
 with members as (
 
@@ -40,12 +41,11 @@ facts as (
 
 ),
 
-
 aggregated as (
 
     select
-        member_id,
-        {{- tag_expressions(family) }}
+        {{- tag_expressions(tags) }}
+        member_id
     from facts
     group by member_id
 
@@ -55,7 +55,7 @@ final as (
 
     select
         members.member_id,
-        {{- tag_columns(family, 'aggregated') }}
+        {{- tag_columns(tags, 'aggregated') }}
         clocks.as_of_date
     from members
     cross join clocks

@@ -1,5 +1,6 @@
 {% set family = tag_family_prediction() %}
-{{ config(post_hook="{{ document_tags([tag_family_prediction()]) }}") }}
+{% set tags = compile_tags(family) %}
+{{ config(post_hook="{{ document_tags(compile_tags(tag_family_prediction())) }}") }}
 
 with members as (
 
@@ -28,13 +29,25 @@ propensity_scores as (
 unioned as (
 
     select
-        member_id, as_of_date, score as churn_score, tier as churn_tier,
-        cast(null as double) as propensity_score, cast(null as {{ dbt.type_string() }}) as propensity_tier
+        member_id,
+        as_of_date,
+        score as churn_score,
+        tier as churn_tier,
+        percentile as churn_percentile,
+        cast(null as double) as propensity_score,
+        cast(null as {{ dbt.type_string() }}) as propensity_tier,
+        cast(null as double) as propensity_percentile
     from churn_scores
     union all
     select
-        member_id, as_of_date, cast(null as double) as churn_score, cast(null as {{ dbt.type_string() }}) as churn_tier,
-        score as propensity_score, tier as propensity_tier
+        member_id,
+        as_of_date,
+        cast(null as double) as churn_score,
+        cast(null as {{ dbt.type_string() }}) as churn_tier,
+        cast(null as double) as churn_percentile,
+        score as propensity_score,
+        tier as propensity_tier,
+        percentile as propensity_percentile
     from propensity_scores
 
 ),
@@ -47,12 +60,11 @@ facts as (
 
 ),
 
-
 aggregated as (
 
     select
-        member_id,
-        {{- tag_expressions(family) }}
+        {{- tag_expressions(tags) }}
+        member_id
     from facts
     group by member_id
 
@@ -62,7 +74,7 @@ final as (
 
     select
         members.member_id,
-        {{- tag_columns(family, 'aggregated') }}
+        {{- tag_columns(tags, 'aggregated') }}
         clocks.as_of_date
     from members
     cross join clocks

@@ -1,5 +1,6 @@
 {% set family = tag_family_promotion() %}
-{{ config(post_hook="{{ document_tags([tag_family_promotion()]) }}") }}
+{% set tags = compile_tags(family) %}
+{{ config(post_hook="{{ document_tags(compile_tags(tag_family_promotion())) }}") }}
 
 with members as (
 
@@ -17,7 +18,13 @@ touches as (
 
     -- One message is one contact, however many receipts and clicks come back of it.
     select * from {{ ref('fct_touches') }}
-    where touch_type = 'sent'
+    where touch_type in ('sent', 'opened', 'clicked')
+
+),
+
+coupon_receipts as (
+
+    select * from {{ ref('fct_coupon_receipts') }}
 
 ),
 
@@ -37,18 +44,27 @@ orders as (
 unioned as (
 
     select
-        member_id, 'touch' as fact_kind, campaign_id, false as has_coupon, cast(0 as decimal(18, 2)) as discount_amount,
-        cast(0 as decimal(18, 2)) as list_amount, business_date
+        member_id, touch_type as fact_kind, campaign_id, false as has_coupon, false as has_store_discount,
+        cast(0 as decimal(18, 2)) as discount_amount, cast(0 as decimal(18, 2)) as list_amount,
+        cast(0 as decimal(18, 2)) as gross_amount, business_date
     from touches
     union all
     select
-        member_id, 'redemption' as fact_kind, campaign_id, false as has_coupon, cast(0 as decimal(18, 2)) as discount_amount,
-        cast(0 as decimal(18, 2)) as list_amount, business_date
+        member_id, 'receipt' as fact_kind, campaign_id, false as has_coupon, false as has_store_discount,
+        cast(0 as decimal(18, 2)) as discount_amount, cast(0 as decimal(18, 2)) as list_amount,
+        cast(0 as decimal(18, 2)) as gross_amount, business_date
+    from coupon_receipts
+    where member_id is not null
+    union all
+    select
+        member_id, 'redemption' as fact_kind, campaign_id, false as has_coupon, false as has_store_discount,
+        cast(0 as decimal(18, 2)) as discount_amount, cast(0 as decimal(18, 2)) as list_amount,
+        cast(0 as decimal(18, 2)) as gross_amount, business_date
     from coupon_redemptions
     union all
     select
-        member_id, 'order' as fact_kind, cast(null as {{ dbt.type_string() }}) as campaign_id, has_coupon,
-        store_discount_amount as discount_amount, list_amount, business_date
+        member_id, 'order' as fact_kind, cast(null as {{ dbt.type_string() }}) as campaign_id, has_coupon, has_store_discount,
+        store_discount_amount as discount_amount, list_amount, gross_amount, business_date
     from orders
 
 ),
@@ -63,12 +79,11 @@ facts as (
 
 ),
 
-
 aggregated as (
 
     select
-        member_id,
-        {{- tag_expressions(family) }}
+        {{- tag_expressions(tags) }}
+        member_id
     from facts
     group by member_id
 
@@ -78,7 +93,7 @@ final as (
 
     select
         members.member_id,
-        {{- tag_columns(family, 'aggregated') }}
+        {{- tag_columns(tags, 'aggregated') }}
         clocks.as_of_date
     from members
     cross join clocks

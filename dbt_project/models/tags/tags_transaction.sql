@@ -1,5 +1,6 @@
 {% set family = tag_family_transaction() %}
-{{ config(post_hook="{{ document_tags([tag_family_transaction()]) }}") }}
+{% set tags = compile_tags(family) %}
+{{ config(post_hook="{{ document_tags(compile_tags(tag_family_transaction())) }}") }}
 
 with members as (
 
@@ -30,12 +31,32 @@ refunds as (
 
 unioned as (
 
-    select member_id, order_id, gross_amount, cast(0 as decimal(18, 4)) as refund_amount, unit_count, line_count, business_date
+    select
+        member_id,
+        order_id,
+        order_kind,
+        gross_amount,
+        list_amount,
+        store_discount_amount as discount_amount,
+        cast(0 as decimal(18, 4)) as refund_amount,
+        unit_count,
+        line_count,
+        cast(null as {{ dbt.type_string() }}) as refund_id,
+        business_date
     from orders
     union all
     select
-        member_id, cast(null as {{ dbt.type_string() }}) as order_id, cast(0 as decimal(18, 2)) as gross_amount, refund_amount,
-        cast(0 as decimal(18, 4)) as unit_count, 0 as line_count, business_date
+        member_id,
+        cast(null as {{ dbt.type_string() }}) as order_id,
+        cast(null as {{ dbt.type_string() }}) as order_kind,
+        cast(0 as decimal(18, 2)) as gross_amount,
+        cast(0 as decimal(18, 2)) as list_amount,
+        cast(0 as decimal(18, 2)) as discount_amount,
+        refund_amount,
+        cast(0 as decimal(18, 4)) as unit_count,
+        0 as line_count,
+        refund_id,
+        business_date
     from refunds
 
 ),
@@ -50,12 +71,11 @@ facts as (
 
 ),
 
-
 aggregated as (
 
     select
-        member_id,
-        {{- tag_expressions(family) }}
+        {{- tag_expressions(tags) }}
+        member_id
     from facts
     group by member_id
 
@@ -65,7 +85,7 @@ final as (
 
     select
         members.member_id,
-        {{- tag_columns(family, 'aggregated') }}
+        {{- tag_columns(tags, 'aggregated') }}
         clocks.as_of_date
     from members
     cross join clocks
