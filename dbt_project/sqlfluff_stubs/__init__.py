@@ -170,8 +170,20 @@ def tag_text(tag: _Tag, relation: str) -> str:
     return f"cast({relation}.{tag.code} as varchar)"
 
 
-def tag_bin(tag: _Tag) -> str:
-    return f"coalesce(cast({tag.code} as varchar), '(null)')"
+def tag_bin_kind(tag: _Tag) -> str:
+    return "number"
+
+
+def tag_binned_number(tag: _Tag) -> str:
+    return f"cast({tag.code} as double)"
+
+
+def tag_binned_word(tag: _Tag) -> str:
+    return "cast(null as varchar)"
+
+
+def value_bin(bin_kind: str, number: str, word: str) -> str:
+    return f"coalesce({word}, cast({number} as varchar))"
 
 
 def tag_number(tag: _Tag) -> str:

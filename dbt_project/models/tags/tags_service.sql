@@ -1,6 +1,5 @@
 {% set family = tag_family_service() %}
 {% set tags = compile_tags(family) %}
-{{ config(post_hook="{{ document_tags(compile_tags(tag_family_service())) }}") }}
 
 with members as (
 
