@@ -21,6 +21,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
+from orchestration import dbt_server
 from orchestration.settings import PROJECT_ROOT, Settings
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
@@ -52,11 +53,6 @@ def dbt_executable() -> str:
     return str(Path(sys.executable).with_name("dbt"))
 
 
-def dbt_command() -> list[str]:
-    """The same dbt, started so that it does not parse again where only the build file's place is new."""
-    return [sys.executable, "-m", "orchestration.dbt_process"]
-
-
 def project_files(project_dir: Path = PROJECT_DIR) -> list[Path]:
     """Every file that dbt reads, sorted."""
     folders = ("models", "macros", "tests", "seeds")
@@ -82,14 +78,11 @@ def ensure_manifest(project_dir: Path = PROJECT_DIR) -> Path:
     current = project_hash(project_dir)
     if MANIFEST.exists() and _STAMP.exists() and _STAMP.read_text() == current:
         return MANIFEST
-    result = subprocess.run(
-        [*dbt_command(), "--quiet", "parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise ParseError(f"dbt cannot parse {project_dir}:\n{result.stdout}{result.stderr}")
+    arguments = ["--quiet", "parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir)]
+    process = _start(arguments, os.environ)
+    said = "".join(process.stdout or ())
+    if process.wait() != 0:
+        raise ParseError(f"dbt cannot parse {project_dir}:\n{said}")
     _STAMP.write_text(current)
     return MANIFEST
 
@@ -235,30 +228,13 @@ def run_dbt(
     _share_partial_parse(target)
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)
-    command = [
-        *([str(executable)] if executable else dbt_command()),
-        *(
-            "--log-format",
-            "json",
-            "--log-format-file",
-            "text",
-            "--log-level-file",
-            "info",
-            "--log-path",
-            str(logs),
-            "--no-use-colors",
-        ),
+    whole = [
+        *("--log-format", "json", "--log-format-file", "text", "--log-level-file", "info"),
+        *("--log-path", str(logs), "--no-use-colors"),
         *arguments,
         *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR), "--target-path", str(target)),
     ]
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-    )
+    process = _start(whole, {**os.environ, **environment}, executable)
     errors: list[str] = []
     told, reached = time.monotonic(), 0
     try:
@@ -281,6 +257,22 @@ def run_dbt(
 
 
 _TELL_SECONDS = 5.0
+
+
+def _start(
+    arguments: Sequence[str], environment: Mapping[str, str], executable: Path | None = None
+) -> subprocess.Popen[str] | dbt_server.Invocation:
+    """dbt at work: this environment's by the server that has imported it already, another's as a process."""
+    if executable is None:
+        return dbt_server.Invocation(arguments, environment)
+    return subprocess.Popen(
+        [str(executable), *arguments],
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
 
 
 def _event(line: str) -> tuple[dict[str, Any], dict[str, Any]]:

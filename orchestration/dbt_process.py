@@ -1,15 +1,32 @@
-"""dbt's command line, but for one thing: where the build file lies does not make it parse the project again.
+"""dbt in a process of its own, with three things other than its command line does.
 
-dbt keeps a hash of everything about the connection that Jinja may read, the file's path among it, and parses all anew when it
-changes: eight seconds at the first run of every brand, of every rebuild of the past, of every home. No model or macro reads the path.
-Run as `python -m orchestration.dbt_process <arguments of dbt>`.
+* Where the build file lies does not make it parse the project again: dbt keeps a hash of everything about the connection that
+  Jinja may read, the file's path among it, and parses all anew when it changes. No model or macro reads the path.
+* It imports itself once for all invocations of a run: `--serve` waits for requests on standard input and forks for each of
+  them, so that every invocation still has a process, an adapter and a connection of its own (`orchestration.dbt_server`).
+* A build does not write the manifest that it has read: nobody reads it there, and it takes a second, twice.
+
+Run as `python -m orchestration.dbt_process <arguments of dbt>` or `python -m orchestration.dbt_process --serve`.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any
+
+import dbt.parser.manifest
+import dbt.task.build
+import dbt.task.runnable
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.cli.main import cli
 
+# Begins the line that ends the answer to a request; what follows is the exit code. No line of dbt's begins like it.
+END_OF_ANSWER = "\x1e dbt "
 _ALL_KEYS = DuckDBCredentials._connection_keys
 
 
@@ -17,6 +34,66 @@ def _keys_but_path(credentials: DuckDBCredentials) -> tuple[str, ...]:
     return tuple(key for key in _ALL_KEYS(credentials) if key != "path")
 
 
-if __name__ == "__main__":
+def _write_nothing(*_: Any, **__: Any) -> None:
+    """In place of dbt's writing of manifest.json."""
+
+
+def run(arguments: list[str]) -> int:
+    """dbt's command line; its exit code."""
     DuckDBCredentials._connection_keys = _keys_but_path  # pyright: ignore[reportAttributeAccessIssue]
-    cli()
+    if "build" in arguments:
+        dbt.parser.manifest.write_manifest = _write_nothing
+        dbt.task.runnable.write_manifest = _write_nothing  # pyright: ignore[reportPrivateImportUsage]
+    try:
+        cli.main(args=arguments, prog_name="dbt")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _serve() -> None:
+    """Answer requests, one line of JSON each, until standard input ends: what dbt says, then END_OF_ANSWER and the exit code."""
+    child = 0
+
+    def end(number: int, _: FrameType | None) -> None:
+        if child:
+            os.kill(child, number)
+            os.waitpid(child, 0)
+        os._exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    # Ctrl-C reaches the whole group of processes: it is for the child, which cancels its queries and says so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            _answer(request)
+        _, status = os.waitpid(child, 0)
+        child = 0
+        print(f"\n{END_OF_ANSWER}{os.waitstatus_to_exitcode(status)}", flush=True)
+
+
+def _answer(request: dict[str, Any]) -> None:
+    """The child: does not return."""
+    code = 1
+    try:
+        sys.stdin.close()
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        code = run(request["arguments"])
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--serve"]:
+        _serve()
+    else:
+        sys.exit(run(sys.argv[1:]))

@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestration import build_state, publishing, report, simulated
+from orchestration import build_state, dbt_server, publishing, report, simulated
 from orchestration.brands import Brand, load_brand
 from orchestration.landing import land as landing
 from orchestration.landing.extract.run import extract_once
@@ -74,6 +74,7 @@ def run_brand(
         console.print(
             f"[bold]{settings.brand}[/]: {_what_is_new(pending, manifest)}; building in {settings.brand_home}"
         )
+        dbt_server.start()  # it imports dbt while files land
         parsing = time.monotonic()
         broken = parse.result() if parse else parse_problem()
         parsed = time.monotonic() - parsing
