@@ -173,7 +173,9 @@ class TagItem(_Config):
 class TagDimensions(_Config):
     """What of the brand's own tags are declared for each of. A brand that names none has the other tags only."""
 
-    categories: list[TagItem] = []  # value: the category name that dim_products gives at its second level, or at its first
+    categories: list[
+        TagItem
+    ] = []  # value: the category name that dim_products gives at its second level, or at its first
 
     @field_validator("categories")
     @classmethod

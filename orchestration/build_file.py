@@ -6,6 +6,7 @@ Whatever dbt builds belongs in dbt_project; opening the file belongs in `orchest
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -68,6 +69,9 @@ PYTHON_TABLES = {
     "ml.model_evaluations": EVALUATIONS,
     "ops.gate_results": GATE_RESULTS,
 }
+
+# Tables that grow run by run and that no lake can give again.
+HISTORY = re.compile(r"tags\.(tags_[a-z]+_history|tag_versions|tag_distributions)")
 
 _BATCH_COLUMNS = {
     "batch_id": "VARCHAR",
@@ -272,9 +276,29 @@ def _quoted(identifier: str) -> str:
     return f'"{identifier}"'
 
 
+def restore_history(connection: duckdb.DuckDBPyConnection, published: Path) -> list[str]:
+    """Bring into a new build file what only earlier runs knew and is published; the names of the tables brought."""
+    if not published.exists() or connection.execute("select count(*) from duckdb_tables()").fetchone() != (0,):
+        return []
+    connection.execute(f"attach {_literal(published)} as published (read_only)")
+    try:
+        found = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'published' order by 1, 2"
+        ).fetchall()
+        kept = [(schema, name) for schema, name in found if HISTORY.fullmatch(f"{schema}.{name}")]
+        for schema, name in kept:
+            connection.execute(f"create schema if not exists {warehouse.quoted(schema)}")
+            path = f"{warehouse.quoted(schema)}.{warehouse.quoted(name)}"
+            connection.execute(f"create table {path} as select * from published.{path}")  # noqa: S608, quoted
+    finally:
+        connection.execute("detach published")
+    return [f"{schema}.{name}" for schema, name in kept]
+
+
 def prepare(settings: Settings, brand: Brand) -> None:
     """Make the build file ready for dbt: configuration, raw views, Python's tables. Repeating it changes nothing."""
     with warehouse.writer(settings.build_file) as connection:
+        restore_history(connection, settings.published_file)
         write_config(connection, brand)
         write_contract_tables(connection, brand)
         tracking.write_tracking_config(connection, brand)

@@ -6,6 +6,7 @@ What is compared with what is decided by the caller: a rebuilt past with what wa
 # ruff: noqa: S608 (names come from the files' own catalogues, quoted)
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,8 +18,13 @@ from orchestration.warehouse import quoted, scratch
 
 # What people and models read. `ops` tells of runs and batches: each run has its own.
 SCHEMAS = ("reference", "marts", "tags", "segments", "metrics", "ml")
-# Columns that tell when something was computed, not what.
-CLOCKS = frozenset({"known_at", "published_at", "checked_at", "run_id", "trained_at", "scored_at"})
+# What tells of the runs that were before, and no rebuild can know: the past of tags.
+OF_EARLIER_RUNS = re.compile(r"tags\.(tags_[a-z]+_history|tag_(history|versions|distributions)|member_tags_long)")
+# Columns that tell when something was computed or what of earlier runs it is compared with.
+CLOCKS = frozenset(
+    {"known_at", "published_at", "checked_at", "run_id", "trained_at", "scored_at"}
+    | {"population_stability_index", "changed_share", "previous_date", "reference_date"}
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,11 @@ def _columns(
         where database_name = $1 and list_contains($2, schema_name) group by all""",
         [file, list(schemas)],
     ).fetchall()
-    return {(schema, table): columns for schema, table, columns in found}
+    return {
+        (schema, table): columns
+        for schema, table, columns in found
+        if not OF_EARLIER_RUNS.fullmatch(f"{schema}.{table}")
+    }
 
 
 def _compare(

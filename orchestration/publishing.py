@@ -43,6 +43,8 @@ _VERSION = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 # What a process works on before a rename; the number is its pid.
 _UNFINISHED = re.compile(r"\.staging-(?P<staging>\d+)\.duckdb.*|\..+\.(?P<replacement>\d+)")
 _PUBLICATION = ("ops", "publication")
+# Another form of tables that are published: as tables of their own they would be most of the file.
+VIEWS = frozenset({("tags", "tag_history"), ("tags", "member_tags_long")})
 # Written by this module; manifest_extra may not set them.
 _OWN_KEYS = frozenset(
     {"version", "brand", "published_at", "row_counts", "gates", "sha256", "file", "previous_version", "schemas"}
@@ -120,7 +122,7 @@ def stage_publication(
         published_at = _now()
         version = _next_version(settings, published_at, extra)
         try:
-            row_counts = warehouse.copy_schemas(build, staging, schemas, without={_PUBLICATION})
+            row_counts = warehouse.copy_schemas(build, staging, schemas, without={_PUBLICATION}, views=VIEWS)
         except warehouse.MissingSchema as error:
             raise PublishError(
                 f"{build} has no schema {error}, which is to be published; build the models that fill it "

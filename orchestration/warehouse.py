@@ -140,11 +140,17 @@ def _relations(connection: duckdb.DuckDBPyConnection, schemas: Sequence[str]) ->
 
 
 def copy_schemas(
-    source: Path, target: Path, schemas: Sequence[str], *, without: Collection[tuple[str, str]] = ()
+    source: Path,
+    target: Path,
+    schemas: Sequence[str],
+    *,
+    without: Collection[tuple[str, str]] = (),
+    views: Collection[tuple[str, str]] = (),
 ) -> dict[str, int]:
     """Copy whole schemas of `source` into the new file `target`; views become tables, row order is kept.
 
-    `without` names (schema, table) pairs to leave behind. Returns rows per "schema.table".
+    `without` names (schema, table) pairs to leave behind, `views` those that stay views: they show another form of what is copied
+    anyway, and as tables would be many times its size. Returns rows per "schema.table" of the tables.
     Raises MissingSchema when one of them is missing in `source`, EngineError when reading or writing fails
     (`target` may then be half written: it is the caller's to remove).
     """
@@ -167,7 +173,7 @@ def copy_schemas(
         for schema in schemas:
             connection.execute(f"create schema if not exists {copy}.{quoted(schema)}")
         for relation in _relations(connection, schemas):
-            if (relation.schema, relation.name) in without:
+            if (relation.schema, relation.name) in {*without, *views}:
                 continue
             counted = connection.execute(
                 f"create table {copy}.{relation.sql} as select * from {build}.{relation.sql}"  # noqa: S608, quoted above
@@ -177,8 +183,25 @@ def copy_schemas(
                 connection.execute(f"comment on table {copy}.{relation.sql} is {_literal(relation.comment)}")
             for column, comment in relation.column_comments:
                 connection.execute(f"comment on column {copy}.{relation.sql}.{quoted(column)} is {_literal(comment)}")
+        _copy_views(connection, source.stem, [view for view in views if view[0] in schemas])
         connection.execute(f"checkpoint {copy}")
     return rows
+
+
+def _copy_views(connection: duckdb.DuckDBPyConnection, build: str, views: Collection[tuple[str, str]]) -> None:
+    """Make views of the default database again in `publication`, reading that file's own tables."""
+    found = connection.execute(
+        "select schema_name, view_name, sql, comment from duckdb_views() where database_name = current_database() order by 1, 2"
+    ).fetchall()
+    connection.execute("use publication")
+    for schema, name, sql, comment in found:
+        if (schema, name) not in views:
+            continue
+        # The build file's name stands before every schema; without it a view reads the file that it is in.
+        connection.execute(re.sub(rf'(?<![\w".])"?{re.escape(build)}"?\.(?=["\w])', "", sql))
+        if comment:
+            connection.execute(f"comment on view {quoted(schema)}.{quoted(name)} is {_literal(comment)}")
+    connection.execute(f"use {quoted(build)}")
 
 
 def settle(path: Path) -> dict[str, int]:

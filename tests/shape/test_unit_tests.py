@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from dbt_files import MODELS_DIR, Project, UnitTest, read_yaml, without_comments
+from dbt_files import MODELS_DIR, Project, UnitTest, read_yaml
 
 # The histories of tags are one model under thirteen names (test_every_history_of_tags_is_the_same_model); this one is tested.
 HISTORY = re.compile(r"tags_[a-z]+_history")
@@ -48,7 +48,9 @@ def is_a_twin(model: str) -> bool:
 def test_every_model_with_a_rule_has_a_unit_test(project: Project) -> None:
     ruled = {model.name: rules_in(model.code) for model in project.models.values()}
     missing = {
-        name: rules for name, rules in ruled.items() if rules and not unit_tests_of(project, name) and not is_a_twin(name)
+        name: rules
+        for name, rules in ruled.items()
+        if rules and not unit_tests_of(project, name) and not is_a_twin(name)
     }
     assert missing == {}
 

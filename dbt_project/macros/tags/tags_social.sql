@@ -19,7 +19,6 @@ facts:
   age_days: 'fct_reviews.business_date, agg_member_days.business_date'
 tags:
   - {code: 'share_count_{window}d', kind: count, needs: [events], label_zh: '近{window}天分享次数', label_en: 'Shares in the last {window} days', type: integer, default: 0, windows: [7, 30, 90, 365], unit: times, goal: 裂变拉新 / members who bring members, sql: 'sum(case when {recent} then share_count else 0 end)'}
-  - {code: 'like_count_{window}d', kind: count, needs: [events], label_zh: '近{window}天点赞次数', label_en: 'Likes in the last {window} days', type: integer, default: 0, windows: [30, 365], unit: times, goal: 社区活跃 / community, sql: 'sum(case when {recent} then like_count else 0 end)'}
   - {code: 'review_count_{window}d', kind: count, needs: [reviews], label_zh: '近{window}天评价数', label_en: 'Reviews in the last {window} days', type: integer, default: 0, windows: [30, 90, 365], unit: reviews, goal: 口碑 / word of mouth, sql: 'count(case when {recent} then review_id end)'}
   - {code: average_rating_365d, kind: average, needs: [reviews], label_zh: 近365天平均评分, label_en: Mean rating given in the last 365 days, type: rate, unit: stars, goal: 满意度 / satisfaction, sql: 'avg(case when age_days <= 365 then cast(rating as double) end)'}
   - {code: lowest_rating_90d, kind: extreme, needs: [reviews], label_zh: 近90天最低评分, label_en: Lowest rating given in the last 90 days, type: integer, unit: stars, goal: 差评挽回 / mending bad reviews, sql: 'min(case when age_days <= 90 then rating end)'}

@@ -44,15 +44,42 @@ CATALOGUE = Suite(
         select catalogue.tag_code, catalogue.label_zh, catalogue.label_en, catalogue.coverage_rate,
             (select count(*) from tags.tag_catalogue) as tag_count,
             (select count(*) from information_schema.columns where table_schema = 'tags' and table_name = 'member_tags'
-                and column_name not in ('member_id', 'as_of_date')) as column_count
+                and column_name not in ('member_id', 'as_of_date')) as column_count,
+            (select count(*) - count(distinct label_zh) + count(*) - count(distinct label_en) from tags.tag_catalogue)
+                as shared_label_count
         from tags.tag_catalogue as catalogue
     """,
     expectations=(
-        row_count(40, None, "the first set has at least forty tags"),
+        row_count(450, None, "the tags that need no categories of the brand are there"),
+        zero("shared_label_count", "no two tags have the same label"),
         not_null("label_zh", "a Chinese label"),
         not_null("label_en", "an English label"),
         equal_columns("tag_count", "column_count", "catalogue and table have the same tags"),
         between("coverage_rate", 0, 1, "coverage is a share"),
+    ),
+)
+
+HISTORY = Suite(
+    gate=GATE,
+    subject=("tags", "tag_history"),
+    name="continuity",
+    description="Every member has one open row of each family's history, unless this cut is older than the newest one kept.",
+    sql=" union all ".join(
+        f"""
+        select '{family}' as family_code,
+            (select count(*) from tags.tags_{family}) as member_count,
+            case
+                when exists (select 1 from tags.tags_{family}_history where valid_from > clocks.as_of_date)
+                    then (select count(*) from tags.tags_{family})
+                else (select count(*) from tags.tags_{family}_history where valid_to is null)
+            end as open_row_count
+        from intermediate.int_clocks_resolved as clocks
+        """  # noqa: S608, names of our own
+        for family in ("base", "transaction", "behaviour", "category")
+    ),
+    expectations=(
+        equal_columns("member_count", "open_row_count", "every member has an open row"),
+        row_count(4, 4, "four families speak for all"),
     ),
 )
 
@@ -124,6 +151,7 @@ def suites(entities: Collection[str], *, has_tracking_plan: bool = False) -> tup
     return (
         MEMBER_TAGS,
         CATALOGUE,
+        HISTORY,
         *((RFM,) if "order_lines" in entities else ()),
         *((TRACKING_EVENTS, TRACKING_PROPERTIES) if has_tracking_plan else ()),
     )
