@@ -138,7 +138,20 @@ class _Tag(dict[str, Any]):
 
 def compile_tags(family: Any) -> list[_Tag]:
     value = _Tag(code="high", label_zh="高", label_en="high")
-    names = ("label_zh", "label_en", "kind", "type", "unit", "goal", "sql", "owner", "pii_class", "refresh", "drift", "declaration")
+    names = (
+        "label_zh",
+        "label_en",
+        "kind",
+        "type",
+        "unit",
+        "goal",
+        "sql",
+        "owner",
+        "pii_class",
+        "refresh",
+        "drift",
+        "declaration",
+    )
     rest = {name: name for name in names} | {
         "window_days": None, "half_life_days": None, "item": None, "expires": None, "version": 1, "values": [value],
         "allowed_uses": ["analysis"], "is_supplied": True, "family": family.code,
