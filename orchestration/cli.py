@@ -312,6 +312,7 @@ app.add_typer(identity.app)
 app.add_typer(sources.app)
 app.add_typer(quarantine.app)
 app.add_typer(tracking.app)
+app.add_typer(tags.app)
 
 
 def main() -> None:

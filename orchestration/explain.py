@@ -7,11 +7,14 @@ file holds none.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import duckdb
+
+from orchestration import tagging
 
 # Section → (label 中文, label English, tables it reads, query). $member is the member, $cut the first date that is not told of.
 _SECTIONS: dict[str, tuple[str, str, tuple[str, ...], str]] = {
@@ -97,7 +100,7 @@ _SECTIONS: dict[str, tuple[str, str, tuple[str, ...], str]] = {
         """,
     ),
 }
-# Told of the published cut alone: yesterday's tags are not kept.
+# Told of the published cut alone: yesterday's scores are not told of.
 _CURRENT: dict[str, tuple[str, str, tuple[str, ...], str]] = {
     "scores": (
         "模型评分",
@@ -109,20 +112,6 @@ _CURRENT: dict[str, tuple[str, str, tuple[str, ...], str]] = {
         union all by name
         select 'propensity' as model, columns(* exclude (member_id)) from ml.propensity_scores
         where member_id = $member and as_of_date = $cut
-        """,
-    ),
-    "tags": (
-        "标签",
-        "Tags",
-        ("tags.member_tags", "tags.tag_catalogue"),
-        """
-        with kept as (
-            unpivot (select columns(*)::varchar from tags.member_tags where member_id = $member)
-            on columns(* exclude (member_id, as_of_date)) into name tag_code value tag_value
-        )
-        select kept.tag_code, catalogue.label_zh, catalogue.label_en, kept.tag_value
-        from kept inner join tags.tag_catalogue as catalogue on kept.tag_code = catalogue.tag_code
-        order by catalogue.family_code, kept.tag_code
         """,
     ),
 }
@@ -188,4 +177,12 @@ def explain(connection: duckdb.DuckDBPyConnection, member: str, as_of: date | No
         wanted = {name: value for name, value in (("member", member), ("cut", cut)) if f"${name}" in query}
         rows = connection.execute(query, wanted).fetchall()
         found.append(Section(code, zh, en, [column[0] for column in connection.description or []], rows))
-    return found
+    return [*found, _tags(connection, member, cut, known)]
+
+
+def _tags(connection: duckdb.DuckDBPyConnection, member: str, cut: date, known: Collection[str]) -> Section:
+    """The tags that say something, on the cut or on a past one that was run; none for days before tags were kept."""
+    columns = ["family_code", "tag_code", "label_zh", "label_en", "tag_value"]
+    if "tags.tag_catalogue" not in known:
+        return Section("tags", "标签", "Tags", [], [], ("tags.tag_catalogue",))
+    return Section("tags", "标签", "Tags", columns, list(tagging.of_member(connection, member, cut)))

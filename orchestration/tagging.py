@@ -80,6 +80,48 @@ def value_on(connection: duckdb.DuckDBPyConnection, code: str, day: date) -> duc
     )
 
 
+# Values that say that there is nothing to say.
+_NOTHING = frozenset({"0", "0.0", "0.00", "false", "none"})
+
+
+def of_member(connection: duckdb.DuckDBPyConnection, member: str, day: date) -> list[tuple[str, str, str, str, str]]:
+    """Family, code, labels and value of the tags that say something of a member, as of a cut that was run."""
+    told = []
+    catalogue = connection.execute(
+        "select family_code, tag_code, label_zh, label_en, drift, half_life_days from tags.tag_catalogue order by 1, 2"
+    ).fetchall()
+    for family in dict.fromkeys(row[0] for row in catalogue):
+        kept = connection.execute(
+            f"""
+            select * from tags.{quoted(f"tags_{family}_history")}
+            where member_id = $member and valid_from <= $day and (valid_to is null or valid_to > $day)
+            """,  # noqa: S608, quoted
+            {"member": member, "day": day},
+        )
+        names = [column[0] for column in kept.description or ()]
+        row = kept.fetchone()
+        if row is None:
+            continue
+        values = dict(zip(names, row, strict=True))
+        since = (day - values["valid_from"]).days
+        for _, code, label_zh, label_en, drift, half_life in (row for row in catalogue if row[0] == family):
+            value = values.get(code)
+            if value is not None and drift == "elapsed":
+                value += since
+            if value is not None and drift == "decay":
+                value = round(value * 0.5 ** (since / half_life), 6)
+            text = (
+                "; ".join(value)
+                if isinstance(value, list)
+                else str(value).lower()
+                if isinstance(value, bool)
+                else str(value)
+            )
+            if value is not None and text not in _NOTHING:
+                told.append((family, code, label_zh, label_en, text))
+    return told
+
+
 def days_kept(connection: duckdb.DuckDBPyConnection) -> tuple[date, date] | None:
     """First and last cut of which tags were kept."""
     found = connection.execute("select min(as_of_date), max(as_of_date) from tags.tag_distributions").fetchone()

@@ -31,9 +31,14 @@ TABLES = f"""
     alter table marts.fct_orders add column gmv_gross_amount decimal(18, 2);
     alter table marts.fct_orders add column gmv_net_amount decimal(18, 2);
     update marts.fct_orders set gmv_gross_amount = gross_amount, gmv_net_amount = gross_amount;
-    create table tags.member_tags as select '{CRM}' as member_id, date '2026-01-06' as as_of_date, 2 as order_count_total;
-    create table tags.tag_catalogue as
-        select 'order_count_total' as tag_code, '累计订单' as label_zh, 'Orders' as label_en, 'transaction' as family_code;
+    create table tags.tags_transaction_history as
+        select '{CRM}' as member_id, 1 as order_count_total, 0 as refund_count_total, 4 as days_since_last_order,
+            date '2026-01-02' as valid_from, date '2026-01-06' as valid_to
+        union all select '{CRM}', 2, 0, 1, date '2026-01-06', null;
+    create table tags.tag_catalogue as select *, null::integer as half_life_days from (values
+        ('order_count_total', '累计订单', 'Orders', 'transaction', 'none'),
+        ('refund_count_total', '退款', 'Refunds', 'transaction', 'none'),
+        ('days_since_last_order', '距上单', 'Days since', 'transaction', 'elapsed')) v(tag_code, label_zh, label_en, family_code, drift);
     create table ml.churn_scores as select '{CRM}' as member_id, 0.25 as score, date '2026-01-06' as as_of_date;
     create table ml.propensity_scores as select '{CRM}' as member_id, 0.5 as score, date '2026-01-06' as as_of_date;
 """
@@ -78,7 +83,11 @@ def test_every_id_of_a_member_leads_to_it(given: str) -> None:
             "last_order_date": "2026-01-05",
         }
     ]
-    assert [(t["tag_code"], t["tag_value"]) for t in told["tags"]] == [("order_count_total", "2")]
+    # What says nothing (no refunds) is left out.
+    assert [(t["tag_code"], t["tag_value"]) for t in told["tags"]] == [
+        ("days_since_last_order", "1"),
+        ("order_count_total", "2"),
+    ]
     assert [(s["model"], s["score"]) for s in told["scores"]] == [("churn", 0.25), ("propensity", 0.5)]
 
 
@@ -87,7 +96,9 @@ def test_an_earlier_day_is_told_without_what_came_after() -> None:
     told = json.loads(explain(CRM, "--as-of", "2026-01-05", "--json").stdout)
     assert [order["order_id"] for order in told["orders"]] == ["o1"]
     assert told["purchases"][0]["order_count"] == 1
-    assert "tags" not in told and "scores" not in told  # of the published cut alone
+    assert "scores" not in told  # of the published cut alone
+    tags = {t["tag_code"]: t["tag_value"] for t in told["tags"]}
+    assert tags == {"order_count_total": "1", "days_since_last_order": "7"}
 
 
 @pytest.mark.usefixtures("settings")

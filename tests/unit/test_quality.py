@@ -50,6 +50,7 @@ TAG = {
     "coverage_rate": 1.0,
     "tag_count": 40,
     "column_count": 40,
+    "shared_label_count": 0,
 }
 
 
@@ -239,14 +240,20 @@ CASES = [
     ),
     Case(
         tags.CATALOGUE,
-        [TAG] * 40,
+        [TAG] * 450,
         {
             "row_count_in_range": None,
             "label_zh_not_null": {"label_zh": None},
             "label_en_not_null": {"label_en": None},
+            "shared_label_count_is_zero": {"shared_label_count": 1},
             "tag_count_equals_column_count": {"column_count": 41},
             "coverage_rate_in_range": {"coverage_rate": 1.01},
         },
+    ),
+    Case(
+        tags.HISTORY,
+        [{"family_code": "base", "member_count": 9, "open_row_count": 9}] * 4,
+        {"row_count_in_range": None, "member_count_equals_open_row_count": {"open_row_count": 8}},
     ),
     Case(
         tags.RFM,
