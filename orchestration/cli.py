@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from orchestration.commands import coverage, explain, history, identity, parity, quarantine, sources, tracking
+from orchestration.commands import coverage, explain, history, identity, parity, quarantine, sources, tags, tracking
 from orchestration.commands.common import EPILOG, FAILED, USAGE, BrandOption, Format, FormatOption, exit_codes, fail
 from orchestration.locking import brand_lock, read_holder
 from orchestration.settings import PROJECT_ROOT, Settings, available_brands, load_settings
