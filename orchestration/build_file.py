@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 
 from orchestration import identity, reference_tables, tracking, warehouse
+from orchestration.audiences.tables import TABLES as AUDIENCE_TABLES
 from orchestration.brands import Brand
 from orchestration.landing.contract import load_contract
 from orchestration.landing.contract_tables import write_contract_tables
@@ -67,6 +68,7 @@ PYTHON_TABLES = {
     "ml.propensity_scores": SCORES,
     "ml.model_evaluations": EVALUATIONS,
     "ops.gate_results": GATE_RESULTS,
+    **AUDIENCE_TABLES,
 }
 
 _BATCH_COLUMNS = {

@@ -104,9 +104,11 @@ def input_fingerprint(settings: Settings, brand: Brand, *, as_of_date: str = "")
     root = settings.project_root
     code = hash_files(_text_files(root / "orchestration", root / "ml", root / "dbt_project"), root)
     configuration = hash_files(_text_files(settings.brand_dir), settings.brands_dir)
+    # The pack of audiences and the destinations that all brands share.
+    shared = hash_files(_text_files(root / "brands" / "_shared"), root)
     versions = ",".join(f"{name}={metadata.version(name)}" for name in _LIBRARIES)
     today = datetime.now(ZoneInfo(brand.zone)).date().isoformat() if brand.clock.as_of == "today" else ""
-    parts = [code, configuration, versions, as_of_date, today]
+    parts = [code, configuration, shared, versions, as_of_date, today]
     if brand.identity.probabilistic.enabled and settings.measured_identity.exists():
         parts.append(settings.measured_identity.read_text(encoding="utf-8"))  # which probable pairs may be joined
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

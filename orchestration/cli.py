@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from orchestration.commands import coverage, explain, history, identity, parity, quarantine, sources, tracking
+from orchestration.commands import audience, coverage, explain, history, identity, parity, quarantine, sources, tracking
 from orchestration.commands.common import EPILOG, FAILED, USAGE, BrandOption, Format, FormatOption, exit_codes, fail
 from orchestration.locking import brand_lock, read_holder
 from orchestration.settings import PROJECT_ROOT, Settings, available_brands, load_settings
@@ -112,8 +112,13 @@ def check(brand: BrandOption = None) -> None:
         from orchestration.brands import BrandConfigError, load_brand
         from orchestration.landing.errors import LandingError
 
-        with exit_codes({BrandConfigError: USAGE, LandingError: USAGE}):
+        from orchestration.audiences.definitions import AudienceError, load_audiences
+        from orchestration.audiences.destinations import load_destinations
+
+        with exit_codes({BrandConfigError: USAGE, LandingError: USAGE, AudienceError: USAGE}):
             loaded = load_brand(settings)
+            load_audiences(settings)
+            load_destinations(settings)
             # Reading files needs the engine: a broken YAML is told before it is loaded.
             from orchestration.landing.mapping import check_sources
 
@@ -307,6 +312,7 @@ app.command(epilog=EPILOG)(coverage.coverage)
 app.command(epilog=EPILOG)(parity.parity)
 app.command(epilog=EPILOG)(history.rebuild)
 app.command(epilog=EPILOG)(history.backfill)
+app.add_typer(audience.app)
 app.add_typer(explain.app)
 app.add_typer(identity.app)
 app.add_typer(sources.app)

@@ -278,7 +278,7 @@ class _Compiler:
             between = self._absent(absent, "later.happened_at", is_until_included=False)
             self._sequences.append(
                 f"{name}_{i} as (select distinct earlier.member_id, earlier.started_at, later.happened_at as reached_at "
-                f"from {reached} as earlier inner join ({steps[i]}) as later on earlier.member_id = then.member_id "
+                f"from {reached} as earlier inner join ({steps[i]}) as later on earlier.member_id = later.member_id "
                 "and later.happened_at > earlier.reached_at and later.happened_at <= earlier.started_at + "
                 f"{seconds}{' where ' + between if between else ''})"
             )

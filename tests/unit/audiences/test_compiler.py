@@ -252,10 +252,17 @@ def connection():
         yield opened
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**6), rules, rules, st.lists(outer, min_size=2, max_size=4))
 def test_compiler_agrees_with_the_second_reading(connection, seed: int, one: Any, two: Any, others: list[Any]) -> None:
     compare(seed, one, two, others, connection)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 10**6), st.lists(sequences, min_size=8, max_size=8))
+def test_order_in_time_agrees_with_the_second_reading(connection, seed: int, asked: list[Any]) -> None:
+    """Sequences alone: among all leaves few examples would have two steps that came and one that did not between them."""
+    compare(seed, asked[0], asked[1], asked[2:], connection)
 
 
 @pytest.mark.slow
