@@ -62,8 +62,14 @@ def _incremental_inputs(settings: Settings) -> str:
     code = hash_files(_text_files(*folders), settings.project_root)
     vocabulary = EVENTS_FILE.read_text(encoding="utf-8")  # its roles stand in fct_events
     return hashlib.sha256(
-        f"{code}{vocabulary}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()
+        f"{code}{vocabulary}{hash_files(_model_configuration(settings), settings.brands_dir)}".encode()
     ).hexdigest()
+
+
+def _model_configuration(settings: Settings) -> list[Path]:
+    """A brand's files but those of its audiences: no model reads these, and a changed audience rebuilds nothing but itself."""
+    own = (settings.brand_dir / "audiences", settings.brand_dir / "destinations.yml")
+    return [path for path in _text_files(settings.brand_dir) if path not in own and own[0] not in path.parents]
 
 
 _HAS_STATE = (
