@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -133,6 +134,9 @@ class _Reading:
             and m["account_flag"] in (None, "normal")
         }
         self.products = {p["product_id"]: p for p in world.products}
+        self.events, self.orders, self.lines = (_by(rows, key) for rows, key in (
+            (world.events, "member_id"), (world.orders, "member_id"), (world.lines, "order_id")
+        ))
         midnight = datetime(world.as_of_date.year, world.as_of_date.month, world.as_of_date.day, tzinfo=ZONE)
         self.cut = midnight.astimezone(UTC)
 
@@ -192,9 +196,10 @@ class _Reading:
         ranked = sorted(known, key=lambda pair: (-pair[0], pair[1]))
         if ties == "by_member_id":
             return {m for _, m in ranked[:places]}
-        if ties == "in":
-            return {m for value, m in known if sum(other > value for other, _ in known) < places}
-        return {m for value, m in known if sum(other >= value for other, _ in known) <= places}
+        descending = [value for value, _ in ranked]
+        if ties == "in":  # fewer than the places are better
+            return {m for value, m in known if bisect_left(descending, -value, key=lambda v: -v) < places}
+        return {m for value, m in known if bisect_right(descending, -value, key=lambda v: -v) <= places}
 
     def _in_sample(self, member: str, sample: Row) -> bool:
         digest = hashlib.md5(f"{sample['seed']}:{member}".encode()).hexdigest()
@@ -207,16 +212,16 @@ class _Reading:
         where = rule.get("where") or {}
         found = []
         if "event" in rule:
-            for fact in self.world.events:
+            for fact in self.events.get(member, []):
                 named = fact["is_behaviour"] if rule["event"] == "any" else fact["event_name"] == rule["event"]
-                if fact["member_id"] == member and named and not fact["is_bot"] and not fact["is_internal"]:
+                if named and not fact["is_bot"] and not fact["is_internal"]:
                     product = self.products.get(fact.get("product_id"))
                     if all(_matches(k, v, fact, product) for k, v in where.items()):
                         found.append({"at": fact["event_at"], "day": fact["business_date"], "amount": 0})
         else:
             of_lines = {k: v for k, v in where.items() if k in ("category", "product", "launched_within_days")}
-            for order in self.world.orders:
-                if order["member_id"] != member or not order["is_valid"]:
+            for order in self.orders.get(member, []):
+                if not order["is_valid"]:
                     continue
                 if not all(_matches(k, v, order, None) for k, v in where.items() if k not in of_lines):
                     continue
@@ -224,8 +229,8 @@ class _Reading:
                 if of_lines:
                     lines = [
                         line
-                        for line in self.world.lines
-                        if line["order_id"] == order["order_id"] and line["line_kind"] == "sale" and not line["is_void"]
+                        for line in self.lines.get(order["order_id"], [])
+                        if line["line_kind"] == "sale" and not line["is_void"]
                         and all(_matches(k, v, order, self.products.get(line["product_id"])) for k, v in of_lines.items())
                     ]
                     if not lines:
@@ -272,6 +277,13 @@ class _Reading:
             )
 
         return any(follows(1, start, start, []) for start in starts)
+
+
+def _by(rows: list[Row], key: str) -> dict[Any, list[Row]]:
+    found: dict[Any, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[key], []).append(row)
+    return found
 
 
 def _matches(name: str, wanted: Any, fact: Row, product: Row | None) -> bool:
