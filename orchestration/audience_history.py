@@ -53,7 +53,9 @@ def backfill(
     if first > last:
         raise AudienceHistoryError(f"--from {first} lies after --to {last}")
     if not settings.build_file.exists():
-        raise AudienceHistoryError(f"{settings.brand} has never been built; run `tessera run --brand {settings.brand}` first")
+        raise AudienceHistoryError(
+            f"{settings.brand} has never been built; run `tessera run --brand {settings.brand}` first"
+        )
     audiences = load_audiences(settings)
     folder = settings.brand_home / "audience_backfill"
     with brand_lock(settings):
@@ -65,7 +67,9 @@ def backfill(
         if newest is None or last > newest:
             raise AudienceHistoryError(f"--to {last} lies after the build's own day, {newest}; nothing later is known")
         if first <= brand.calendar_start:
-            raise AudienceHistoryError(f"--from {first} is not after calendar_start ({brand.calendar_start}) of brand.yml")
+            raise AudienceHistoryError(
+                f"--from {first} is not after calendar_start ({brand.calendar_start}) of brand.yml"
+            )
         wanted = [first + timedelta(n) for n in range((last - first).days + 1)]
         ensure_manifest()
         try:
@@ -79,7 +83,9 @@ def backfill(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _one_day(settings: Settings, brand: Brand, audiences, copy: Path, day: date, tell: Callable[[Worked], None]) -> Worked:
+def _one_day(
+    settings: Settings, brand: Brand, audiences, copy: Path, day: date, tell: Callable[[Worked], None]
+) -> Worked:
     rebuild_tags(settings, copy, day)
     with warehouse.read_only(copy) as connection:
         worked = work_out(connection, audiences, audience_run.clock_of(brand, day))

@@ -109,11 +109,10 @@ def check(brand: BrandOption = None) -> None:
     """Validate a brand's configuration and that its sources can be read; changes nothing."""
     with exit_codes():
         settings = load_settings(brand)
-        from orchestration.brands import BrandConfigError, load_brand
-        from orchestration.landing.errors import LandingError
-
         from orchestration.audiences.definitions import AudienceError, load_audiences
         from orchestration.audiences.destinations import load_destinations
+        from orchestration.brands import BrandConfigError, load_brand
+        from orchestration.landing.errors import LandingError
 
         with exit_codes({BrandConfigError: USAGE, LandingError: USAGE, AudienceError: USAGE}):
             loaded = load_brand(settings)

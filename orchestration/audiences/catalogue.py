@@ -50,7 +50,13 @@ _OPERATORS = {
     INSTANT: set(grammar.DATED),
     LIST: set(grammar.LISTED),
 }
-_EXAMPLES = {NUMBER: "2 or 0.5", TEXT: "a text", BOOLEAN: "true or false", DATE: "a date such as 2026-06-01", LIST: "a text"}
+_EXAMPLES = {
+    NUMBER: "2 or 0.5",
+    TEXT: "a text",
+    BOOLEAN: "true or false",
+    DATE: "a date such as 2026-06-01",
+    LIST: "a text",
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,9 @@ def _check_value(value: grammar.Value, tests: tuple[grammar.Test, ...], catalogu
         return [f"{value.source}: no {value.source} {value.name!r}; {_nearest(value.name, known)}"]
     column = catalogue.column_of(value)
     if column is None:
-        return [f"segment {value.name}: no column {value.column!r}; {suggest(value.column, catalogue.segments[value.name])}"]
+        return [
+            f"segment {value.name}: no column {value.column!r}; {suggest(value.column, catalogue.segments[value.name])}"
+        ]
     problems = []
     for test in tests:
         if test.operator in grammar.KNOWING:
@@ -219,7 +227,9 @@ def read_catalogue(connection: DuckDBPyConnection, as_of_date: date) -> Catalogu
     segments = {}
     for (schema, table), found in columns.items():
         if schema == "segments" and table.startswith("seg_") and "member_id" in found:
-            kept = {n: _kind(t) for n, t in found.items() if n not in ("member_id", "as_of_date", "label_zh", "label_en")}
+            kept = {
+                n: _kind(t) for n, t in found.items() if n not in ("member_id", "as_of_date", "label_zh", "label_en")
+            }
             # One row per member, or it is not something that a member is.
             row = connection.execute(
                 f"select count(*), count(distinct member_id) from segments.{quoted(table)}"
@@ -233,7 +243,8 @@ def read_catalogue(connection: DuckDBPyConnection, as_of_date: date) -> Catalogu
     ).fetchall()
     present_events = {name for name, _ in arrived}
     orders = connection.execute(
-        "select count(*) from marts.fct_orders where is_valid and member_id is not null and business_date < ?", [as_of_date]
+        "select count(*) from marts.fct_orders where is_valid and member_id is not null and business_date < ?",
+        [as_of_date],
     ).fetchone() or (0,)
     names = [f"category_l{level}_{part}" for level in (1, 2, 3) for part in ("code", "name")]
     categories = {

@@ -265,7 +265,9 @@ class _Compiler:
     def _sequence(self, node: grammar.Sequence) -> str:
         name = self._name("sequence")
         seconds = f"to_seconds({self.parameter(node.within_seconds)})"
-        steps = [self._step_facts(step, node.window if i == 0 else grammar.Window()) for i, step in enumerate(node.steps)]
+        steps = [
+            self._step_facts(step, node.window if i == 0 else grammar.Window()) for i, step in enumerate(node.steps)
+        ]
         reached, absent = f"{name}_0", []
         self._sequences.append(
             f"{reached} as (select distinct member_id, happened_at as started_at, happened_at as reached_at from ({steps[0]}))"
@@ -354,7 +356,9 @@ class _Compiler:
         for value, name in self._values.items():
             if value.source == "tag":
                 columns.append(f"member_tags.{quoted(value.name)} as {name}")
-                joins["member_tags"] = "left join tags.member_tags as member_tags on dim_members.member_id = member_tags.member_id"
+                joins["member_tags"] = (
+                    "left join tags.member_tags as member_tags on dim_members.member_id = member_tags.member_id"
+                )
             elif value.source == "member":
                 columns.append(f"dim_members.{quoted(value.name)} as {name}")
             elif value.source == "score":
@@ -368,7 +372,9 @@ class _Compiler:
                 segment = quoted(value.name)
                 column = self._catalogue.segment_column(value) if self._catalogue else ""
                 columns.append(f"{segment}.{quoted(column)} as {name}")
-                joins[value.name] = f"left join segments.{segment} as {segment} on dim_members.member_id = {segment}.member_id"
+                joins[value.name] = (
+                    f"left join segments.{segment} as {segment} on dim_members.member_id = {segment}.member_id"
+                )
         # Members first seen on or after the cut do not exist yet; testers, colleagues and robots are nobody's audience.
         return (
             f"members as (select {', '.join(columns)} from marts.dim_members as dim_members {' '.join(joins.values())} "

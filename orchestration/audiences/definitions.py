@@ -156,9 +156,13 @@ def _read(path: Path, origin: str, problems: list[str], *, is_saved: bool = True
     audience_id = document.get("audience")
     if audience_id is not None:
         if not isinstance(audience_id, str) or not grammar.AUDIENCE_ID.fullmatch(audience_id):
-            found.append(f"{name}: audience: {audience_id!r} must be aud_ and lower case words, such as aud_new7d_no_order")
+            found.append(
+                f"{name}: audience: {audience_id!r} must be aud_ and lower case words, such as aud_new7d_no_order"
+            )
         elif is_saved and path.stem != audience_id:
-            found.append(f"{name}: audience: {audience_id!r} stands in a file of another name; call it {audience_id}.yml")
+            found.append(
+                f"{name}: audience: {audience_id!r} stands in a file of another name; call it {audience_id}.yml"
+            )
     priority = document.get("priority")
     if priority is not None and (isinstance(priority, bool) or not isinstance(priority, int) or priority < 1):
         found.append(f"{name}: priority: {priority!r} must be a whole number from 1, the most important")
@@ -186,7 +190,9 @@ def _read(path: Path, origin: str, problems: list[str], *, is_saved: bool = True
         "where": node,
         "origin": origin,
         "file": name,
-        "text": yaml.safe_dump(document["where"], allow_unicode=True, sort_keys=False, default_flow_style=None, width=120),
+        "text": yaml.safe_dump(
+            document["where"], allow_unicode=True, sort_keys=False, default_flow_style=None, width=120
+        ),
         "expires": expires,
         "exclusive_group": document.get("exclusive_group"),
         "source": document.get("source") or "",
@@ -208,7 +214,9 @@ def _left_out(path: Path, read: Mapping[str, Any], problems: list[str]) -> list[
     pack = sorted(a for a, d in read.items() if d["origin"] == "pack")
     for audience_id in document["leave_out"]:
         if audience_id not in pack:
-            problems.append(f"{name}: leave_out: no audience {audience_id!r} of the pack is in use; {suggest(str(audience_id), pack)}")
+            problems.append(
+                f"{name}: leave_out: no audience {audience_id!r} of the pack is in use; {suggest(str(audience_id), pack)}"
+            )
     return [audience_id for audience_id in dict.fromkeys(document["leave_out"]) if audience_id in pack]
 
 

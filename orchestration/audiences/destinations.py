@@ -90,6 +90,7 @@ def _read(path: Path, problems: list[str]) -> dict[str, Destination]:
             found[key] = Destination.model_validate(content)
         except ValidationError as error:
             problems += [
-                f"{name}: {'.'.join([key, *map(str, e['loc'])])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+                f"{name}: {'.'.join([key, *map(str, e['loc'])])}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
             ]
     return found

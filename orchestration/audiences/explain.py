@@ -34,7 +34,12 @@ def explain_member(
         return None
     values = dict(zip(shown_values(nodes), row[len(nodes) :], strict=True))
     return [
-        Line(bool(holds), describe(node), values.get(node.value) if isinstance(node, grammar.Compared | grammar.TopPercent) else None, depth)
+        Line(
+            bool(holds),
+            describe(node),
+            values.get(node.value) if isinstance(node, grammar.Compared | grammar.TopPercent) else None,
+            depth,
+        )
         for (node, depth), holds in zip(parts, row, strict=False)
     ]
 

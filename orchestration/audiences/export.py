@@ -110,7 +110,11 @@ def export_audience(
         "label_zh": audience.label_zh,
         "label_en": audience.label_en,
         "goal": audience.goal,
-        "consent": {"channel": request.destination.channel, "purpose": request.destination.purpose, "as_of": "known_at"},
+        "consent": {
+            "channel": request.destination.channel,
+            "purpose": request.destination.purpose,
+            "as_of": "known_at",
+        },
         "holdout": {
             "percent": request.holdout_percent,
             "seed": request.holdout_seed,
@@ -118,7 +122,13 @@ def export_audience(
         },
         "counts": counts | {"adds": len(tables["adds"]), "removes": len(tables["removes"])},
         "schema": [
-            {"name": i.column, "type": "string", "identifier": i.identifier, "form": i.form, "hash": i.hash or "as stored"}
+            {
+                "name": i.column,
+                "type": "string",
+                "identifier": i.identifier,
+                "form": i.form,
+                "hash": i.hash or "as stored",
+            }
             for i in request.destination.identifiers
         ],
         "is_delta_complete": previous is None or same_columns,
@@ -159,7 +169,8 @@ def problems_of(folder: Path) -> list[str]:
 
 def _day_of(connection: DuckDBPyConnection, audience_id: str, as_of_date: date | None) -> tuple[date, str]:
     rows = connection.execute(
-        f"select as_of_date, rule_version, status from {DAYS} where audience_id = ? order by as_of_date nulls last", [audience_id]
+        f"select as_of_date, rule_version, status from {DAYS} where audience_id = ? order by as_of_date nulls last",
+        [audience_id],
     ).fetchall()
     if not rows:
         raise ExportError(f"{audience_id} has not been worked out yet; run `tessera run` first")
@@ -226,7 +237,9 @@ def _consents(connection: DuckDBPyConnection, destination: Destination) -> tuple
         """,
         {"purpose": destination.purpose, "channel": destination.channel},
     ).fetchall()
-    return {member for member, is_granted in told if is_granted}, {member for member, is_granted in told if not is_granted}
+    return {member for member, is_granted in told if is_granted}, {
+        member for member, is_granted in told if not is_granted
+    }
 
 
 def _is_held_out(member_id: str, request: Request) -> bool:
@@ -274,7 +287,9 @@ def _hashed(identifier: Identifier, value: str) -> str:
         "address": value.strip().lower(),
     }[identifier.form]
     if identifier.hash == "md5":
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()  # what the platform matches by, no protection
+        return hashlib.md5(
+            text.encode(), usedforsecurity=False
+        ).hexdigest()  # what the platform matches by, no protection
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -309,7 +324,11 @@ def _write(
     folder: Path, manifest: dict[str, Any], tables: Mapping[str, Sequence[Row]], columns: list[str], format_: str
 ) -> dict[str, Any]:
     """All files in a folder of their own, which then takes the place of the old one: nobody picks up a half-written export."""
-    writers: dict[str, Callable[[Sequence[Row], list[str]], bytes]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
+    writers: dict[str, Callable[[Sequence[Row], list[str]], bytes]] = {
+        "csv": _csv,
+        "jsonl": _jsonl,
+        "parquet": _parquet,
+    }
     staging = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True, mode=0o700)

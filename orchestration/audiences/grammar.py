@@ -290,7 +290,9 @@ class _Reader:
             known = ("all", "any", "not", *self._leaves)
             if kinds:
                 return self.wrong(key, f"says {' and '.join(kinds)} at once; put each in a mapping of its own")
-            return self.wrong(key, f"{next(iter(document))!r} begins no condition; {suggest(str(next(iter(document))), known)}")
+            return self.wrong(
+                key, f"{next(iter(document))!r} begins no condition; {suggest(str(next(iter(document))), known)}"
+            )
         return self._leaves[kinds[0]](document, key, depth)
 
     def _group(self, document: dict[str, Any], name: str, key: str, depth: int) -> Node | None:
@@ -337,14 +339,24 @@ class _Reader:
             if among is None:
                 return None
             if any(isinstance(part, TopPercent) for part in walk(among)):
-                return self.wrong(f"{key}.among", "a share of a share: name the inner one as an audience and combine with all")
+                return self.wrong(
+                    f"{key}.among", "a share of a share: name the inner one as an audience and combine with all"
+                )
         return TopPercent(value, percent, ties, among) if percent is not None else None
 
     def _counted(self, document: dict[str, Any], key: str, depth: int) -> Node | None:
         kind = "event" if "event" in document else "order"
         fact = self._fact(document, key)
         window = self._window(document, key)
-        allowed = (kind, "where", "in_last_days", "days_ago", "count", "days", *(("amount",) if kind == "order" else ()))
+        allowed = (
+            kind,
+            "where",
+            "in_last_days",
+            "days_ago",
+            "count",
+            "days",
+            *(("amount",) if kind == "order" else ()),
+        )
         self._only(document, allowed, key)
         measures = []
         for name in ("count", "days", "amount"):
@@ -404,7 +416,9 @@ class _Reader:
         if "days_ago" in document:
             pair = document["days_ago"]
             if not isinstance(pair, list) or len(pair) != 2:
-                return self.wrong(f"{key}.days_ago", "must be two ages in days, such as [8, 30]; 1 is the last known day")
+                return self.wrong(
+                    f"{key}.days_ago", "must be two ages in days, such as [8, 30]; 1 is the last known day"
+                )
             ages = [self._days(item, f"{key}.days_ago") for item in pair]
             if None in ages:
                 return None
@@ -430,7 +444,9 @@ class _Reader:
         if len(kept) < len(steps) or window is None:
             return None
         if kept[0].is_absent:
-            return self.wrong(f"{key}.sequence[0]", "a sequence begins with something that happened; put the not after it")
+            return self.wrong(
+                f"{key}.sequence[0]", "a sequence begins with something that happened; put the not after it"
+            )
         return Sequence(kept, round(amount * (3600 if units[0] == "within_hours" else 86400)), window)
 
     def _step(self, document: Any, key: str) -> Step | None:
@@ -458,7 +474,9 @@ class _Reader:
         percent = self._percent(content.get("percent"), f"{key}.sample.percent")
         seed = content.get("seed")
         if isinstance(seed, bool) or not isinstance(seed, str | int) or seed == "":
-            return self.wrong(f"{key}.sample.seed", "must be a text or a whole number: another seed draws other members")
+            return self.wrong(
+                f"{key}.sample.seed", "must be a text or a whole number: another seed draws other members"
+            )
         return Sample(percent, str(seed)) if percent is not None else None
 
     # ---- parts of leaves ----
@@ -489,7 +507,11 @@ class _Reader:
 
     def _test(self, operator: str, value: Any, key: str, numbers: bool) -> Test | None:
         if operator in KNOWING:
-            return Test(operator, True) if value is True else self.wrong(key, "can only be true; for the opposite take the other")
+            return (
+                Test(operator, True)
+                if value is True
+                else self.wrong(key, "can only be true; for the opposite take the other")
+            )
         if operator in DATED:
             days = self._days(value, key)
             return Test(operator, days) if days is not None else None

@@ -70,7 +70,9 @@ class FileFormat(StrEnum):
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="An audience, such as aud_new7d_no_order.")]
 AsOfOption = Annotated[
     datetime | None,
-    typer.Option("--as-of", formats=_DAY, metavar="YYYY-MM-DD", help="A day that was worked out. Default: the published one."),
+    typer.Option(
+        "--as-of", formats=_DAY, metavar="YYYY-MM-DD", help="A day that was worked out. Default: the published one."
+    ),
 ]
 
 
@@ -85,7 +87,9 @@ def _codes() -> Iterator[None]:
     from orchestration.brands import BrandConfigError
 
     usage = (AudienceError, AudienceHistoryError, BrandConfigError, ExportError, StaleTags)
-    with exit_codes(dict.fromkeys(usage, USAGE) | {warehouse.EngineError: FAILED, FileNotFoundError: USAGE}):
+    codes: dict[type[Exception], int] = {warehouse.EngineError: FAILED, FileNotFoundError: USAGE}
+    codes |= dict.fromkeys(usage, USAGE)
+    with exit_codes(codes):
         yield
 
 
@@ -95,7 +99,9 @@ def _published(settings: Settings) -> Iterator[tuple[DuckDBPyConnection, date]]:
     from orchestration import warehouse
 
     if not settings.published_file.exists():
-        raise fail(f"nothing is published for {settings.brand}; run `tessera run --brand {settings.brand}` first", USAGE)
+        raise fail(
+            f"nothing is published for {settings.brand}; run `tessera run --brand {settings.brand}` first", USAGE
+        )
     with warehouse.read_only(settings.published_file) as connection:
         row = connection.execute("select as_of_date from ops.publication").fetchone()
         tables = connection.execute(
@@ -103,7 +109,8 @@ def _published(settings: Settings) -> Iterator[tuple[DuckDBPyConnection, date]]:
         ).fetchone()
         if not row or not tables or not tables[0]:
             raise fail(
-                f"the published file of {settings.brand} has no audiences yet; run `tessera run --brand {settings.brand}`", USAGE
+                f"the published file of {settings.brand} has no audiences yet; run `tessera run --brand {settings.brand}`",
+                USAGE,
             )
         yield connection, row[0]
 
@@ -147,7 +154,9 @@ def list_(brand: BrandOption = None, output: FormatOption = Format.table) -> Non
 
 @app.command(epilog=EPILOG)
 def size(
-    audience: Annotated[str, typer.Argument(metavar="ID|FILE", help="An audience's id, or a YAML file that is not saved yet.")],
+    audience: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="An audience's id, or a YAML file that is not saved yet.")
+    ],
     brand: BrandOption = None,
     output: FormatOption = Format.table,
 ) -> None:
@@ -166,15 +175,27 @@ def size(
         state = day.states[found.audience_id]
         share = len(day.members) / day.population_count if day.population_count else None
         names = ["audience_id", "status", "member_count", "population_count", "member_rate", "as_of_date", "missing"]
-        row = (found.audience_id, state.status, len(day.members), day.population_count, share, as_of_date, "; ".join(state.missing))
+        row = (
+            found.audience_id,
+            state.status,
+            len(day.members),
+            day.population_count,
+            share,
+            as_of_date,
+            "; ".join(state.missing),
+        )
         print_rows(output, names, [_rounded(row)], _HEADINGS)
 
 
 @app.command(epilog=EPILOG)
 def explain(
-    audience: Annotated[str, typer.Argument(metavar="ID|FILE", help="An audience's id, or a YAML file that is not saved yet.")],
+    audience: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="An audience's id, or a YAML file that is not saved yet.")
+    ],
     brand: BrandOption = None,
-    member: Annotated[str | None, typer.Option("--member", metavar="MEMBER", help="Say of each condition whether it holds.")] = None,
+    member: Annotated[
+        str | None, typer.Option("--member", metavar="MEMBER", help="Say of each condition whether it holds.")
+    ] = None,
     as_of: AsOfOption = None,
     output: FormatOption = Format.table,
 ) -> None:
@@ -199,15 +220,21 @@ def explain(
 def _tell_stay(connection: DuckDBPyConnection, audience_id: str, member: str, day: date) -> None:
     from orchestration.audiences.membership import members_on
 
-    days = {d for (d,) in connection.execute(
-        "select as_of_date from segments.agg_audience_days where audience_id = ?", [audience_id]
-    ).fetchall()}
+    days = {
+        d
+        for (d,) in connection.execute(
+            "select as_of_date from segments.agg_audience_days where audience_id = ?", [audience_id]
+        ).fetchall()
+    }
     if day not in days:
         raise fail(
-            f"{audience_id} was not worked out as of {day}; `tessera audience backfill --from {day} --to {day}` does it", USAGE
+            f"{audience_id} was not worked out as of {day}; `tessera audience backfill --from {day} --to {day}` does it",
+            USAGE,
         )
     is_in = member in members_on(connection, audience_id, day)
-    typer.echo(f"as of {day}: {'in' if is_in else 'not in'} {audience_id} (values of a past day: `tessera rebuild --as-of {day}`)")
+    typer.echo(
+        f"as of {day}: {'in' if is_in else 'not in'} {audience_id} (values of a past day: `tessera rebuild --as-of {day}`)"
+    )
 
 
 def _conditions(
@@ -220,7 +247,9 @@ def _conditions(
     told = explaining.explain_member(connection, found, catalogue, _clock(settings, as_of_date), member)
     if told is None:
         raise fail(f"no member {member} as of {as_of_date} (testers and colleagues are in no audience)", USAGE)
-    return ["holds", "condition", "value"], [(line.holds, "  " * line.depth + line.condition, line.value) for line in told]
+    return ["holds", "condition", "value"], [
+        (line.holds, "  " * line.depth + line.condition, line.value) for line in told
+    ]
 
 
 @app.command(epilog=EPILOG)
@@ -242,7 +271,9 @@ def members(
 
 @app.command(epilog=EPILOG)
 def overlap(
-    audience: Annotated[str | None, typer.Argument(metavar="[ID]", help="One audience beside all others. Default: all pairs.")] = None,
+    audience: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One audience beside all others. Default: all pairs.")
+    ] = None,
     brand: BrandOption = None,
     output: FormatOption = Format.table,
 ) -> None:
@@ -266,7 +297,9 @@ def overlap(
 @app.command(epilog=EPILOG)
 def backfill(
     first: Annotated[datetime, typer.Option("--from", formats=_DAY, metavar="YYYY-MM-DD", help="First as_of_date.")],
-    last: Annotated[datetime, typer.Option("--to", formats=_DAY, metavar="YYYY-MM-DD", help="Last as_of_date, included.")],
+    last: Annotated[
+        datetime, typer.Option("--to", formats=_DAY, metavar="YYYY-MM-DD", help="Last as_of_date, included.")
+    ],
     brand: BrandOption = None,
     again: Annotated[bool, typer.Option("--again", help="Work out days that are there already, too.")] = False,
 ) -> None:
@@ -288,12 +321,17 @@ def backfill(
 @app.command(epilog=EPILOG)
 def export(
     audience: IdArgument,
-    destination: Annotated[str, typer.Option("--destination", "-d", metavar="NAME", help="sms, email, app_push, wechat, ad_platform …")],
+    destination: Annotated[
+        str, typer.Option("--destination", "-d", metavar="NAME", help="sms, email, app_push, wechat, ad_platform …")
+    ],
     brand: BrandOption = None,
     output: Annotated[FileFormat, typer.Option("--format", "-f", help="Format of the files.")] = FileFormat.csv,
     as_of: AsOfOption = None,
     holdout: Annotated[
-        float, typer.Option("--holdout", min=0, max=50, metavar="PERCENT", help="Members who agreed and stay behind, to compare with.")
+        float,
+        typer.Option(
+            "--holdout", min=0, max=50, metavar="PERCENT", help="Members who agreed and stay behind, to compare with."
+        ),
     ] = 0.0,
     seed: Annotated[str, typer.Option("--seed", help="Draws the holdout; another one draws others.")] = "holdout",
 ) -> None:
@@ -318,7 +356,9 @@ def export(
             f"{counts['held_out']:,} held out, {counts['without_identifier']:,} without an identifier; "
             f"{counts['adds']:,} added and {counts['removes']:,} removed since the last export"
         )
-        typer.echo(f"{'written' if exported.is_new else 'as before'}: export {exported.manifest['export_id']} in {exported.folder}")
+        typer.echo(
+            f"{'written' if exported.is_new else 'as before'}: export {exported.manifest['export_id']} in {exported.folder}"
+        )
 
 
 def _rounded(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -250,18 +250,30 @@ DEFECTS: list[tuple[str, str]] = [
     ("fct_audience_members_undated_stay_count_is_zero", f"update {STAYS} set valid_from = valid_from - 1"),
     ("fct_audience_members_unknown_member_count_is_zero", f"update {STAYS} set member_id = 'm_?' where {ONE_STAY}"),
     ("agg_audience_days_miscounted_day_count_is_zero", f"delete from {STAYS} where {ONE_STAY}"),
-    ("agg_audience_days_unbalanced_day_count_is_zero", "update segments.agg_audience_days set exit_count = exit_count + 1"),
+    (
+        "agg_audience_days_unbalanced_day_count_is_zero",
+        "update segments.agg_audience_days set exit_count = exit_count + 1",
+    ),
     ("agg_audience_days_overfull_day_count_is_zero", "update segments.agg_audience_days set population_count = 0"),
     ("agg_audience_days_unfounded_day_count_is_zero", "update segments.agg_audience_days set status = 'unavailable'"),
     ("audience_catalogue_row_count_in_range", "delete from segments.audience_catalogue"),
-    ("audience_catalogue_label_zh_not_null", "update segments.audience_catalogue set label_zh = null where priority = 5"),
-    ("audience_catalogue_label_en_not_null", "update segments.audience_catalogue set label_en = null where priority = 5"),
+    (
+        "audience_catalogue_label_zh_not_null",
+        "update segments.audience_catalogue set label_zh = null where priority = 5",
+    ),
+    (
+        "audience_catalogue_label_en_not_null",
+        "update segments.audience_catalogue set label_en = null where priority = 5",
+    ),
     ("audience_catalogue_member_count_equals_dated_member_count", f"delete from {STAYS} where {ONE_STAY}"),
     (
         "audience_contacts_repeated_contact_count_is_zero",
         "insert into segments.audience_contacts from segments.audience_contacts limit 1",
     ),
-    ("audience_contacts_unfounded_contact_count_is_zero", "update segments.audience_contacts set audience_id = 'aud_x'"),
+    (
+        "audience_contacts_unfounded_contact_count_is_zero",
+        "update segments.audience_contacts set audience_id = 'aud_x'",
+    ),
     # The shop has no tracking plan: what would be counted of one is planted whole.
     (
         "tracking_coverage_absent_event_count_is_zero",

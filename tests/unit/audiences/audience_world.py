@@ -60,18 +60,32 @@ class World:
     # ---- making rows ----
 
     def member(self, member_id: str, **columns: Any) -> str:
-        self.members.append({"member_id": member_id, "first_seen_date": date(2025, 1, 1), "account_flag": "normal", **columns})
+        self.members.append(
+            {"member_id": member_id, "first_seen_date": date(2025, 1, 1), "account_flag": "normal", **columns}
+        )
         return member_id
 
     def event(self, member_id: str | None, name: str, at: datetime, **columns: Any) -> None:
         flags = {"is_bot": False, "is_internal": False, "is_behaviour": True}
         self.events.append(
-            {"member_id": member_id, "event_name": name, "event_at": at, "business_date": at.astimezone(ZONE).date(), **flags, **columns}
+            {
+                "member_id": member_id,
+                "event_name": name,
+                "event_at": at,
+                "business_date": at.astimezone(ZONE).date(),
+                **flags,
+                **columns,
+            }
         )
 
     def order(self, member_id: str | None, at: datetime, amount: float = 100, **columns: Any) -> str:
         order_id = f"o{len(self.orders)}"
-        row = {"order_id": order_id, "member_id": member_id, "ordered_at": at, "business_date": at.astimezone(ZONE).date()}
+        row = {
+            "order_id": order_id,
+            "member_id": member_id,
+            "ordered_at": at,
+            "business_date": at.astimezone(ZONE).date(),
+        }
         self.orders.append(row | {"gross_amount": amount, "is_valid": True, "has_coupon": False} | columns)
         return order_id
 
@@ -134,9 +148,10 @@ class _Reading:
             and m["account_flag"] in (None, "normal")
         }
         self.products = {p["product_id"]: p for p in world.products}
-        self.events, self.orders, self.lines = (_by(rows, key) for rows, key in (
-            (world.events, "member_id"), (world.orders, "member_id"), (world.lines, "order_id")
-        ))
+        self.events, self.orders, self.lines = (
+            _by(rows, key)
+            for rows, key in ((world.events, "member_id"), (world.orders, "member_id"), (world.lines, "order_id"))
+        )
         midnight = datetime(world.as_of_date.year, world.as_of_date.month, world.as_of_date.day, tzinfo=ZONE)
         self.cut = midnight.astimezone(UTC)
 
@@ -158,7 +173,9 @@ class _Reading:
         values = self._values(rule)
         if "top_percent" in rule:
             return self._top(values, rule)
-        return {m for m in self.everybody if all(self._passes(values.get(m), k, v) for k, v in rule.items() if k in _TESTS)}
+        return {
+            m for m in self.everybody if all(self._passes(values.get(m), k, v) for k, v in rule.items() if k in _TESTS)
+        }
 
     # ---- values ----
 
@@ -230,8 +247,11 @@ class _Reading:
                     lines = [
                         line
                         for line in self.lines.get(order["order_id"], [])
-                        if line["line_kind"] == "sale" and not line["is_void"]
-                        and all(_matches(k, v, order, self.products.get(line["product_id"])) for k, v in of_lines.items())
+                        if line["line_kind"] == "sale"
+                        and not line["is_void"]
+                        and all(
+                            _matches(k, v, order, self.products.get(line["product_id"])) for k, v in of_lines.items()
+                        )
                     ]
                     if not lines:
                         continue
@@ -258,7 +278,9 @@ class _Reading:
         return all(_TESTS[test](told[name], wanted) for name, tests in asked.items() for test, wanted in tests.items())
 
     def _sequence(self, member: str, rule: Row) -> bool:
-        within = timedelta(hours=rule["within_hours"]) if "within_hours" in rule else timedelta(days=rule["within_days"])
+        within = (
+            timedelta(hours=rule["within_hours"]) if "within_hours" in rule else timedelta(days=rule["within_days"])
+        )
         steps = [(step["not"], True) if "not" in step else (step, False) for step in rule["sequence"]]
         facts = [[fact["at"] for fact in self._facts(member, step)] for step, _ in steps]
         starts = [f["at"] for f in self._facts(member, steps[0][0]) if self._in_window(f, rule)]

@@ -52,7 +52,9 @@ def write(settings: Settings, audience_id: str, where: Any, **changes: Any) -> P
         "where": where,
     } | changes
     path = settings.brand_dir / "audiences" / f"{audience_id}.yml"
-    path.write_text(yaml.safe_dump({k: v for k, v in document.items() if v is not None}, allow_unicode=True), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({k: v for k, v in document.items() if v is not None}, allow_unicode=True), encoding="utf-8"
+    )
     return path
 
 
@@ -69,7 +71,11 @@ def test_a_brand_overrides_leaves_out_and_adds(settings: Settings) -> None:
     shared = load_audiences(settings)
     assert len(shared) == 18 and {a.origin for a in shared.values()} == {"pack"}
     write(settings, "aud_frequent_buyers", GOOD)
-    write(settings, "aud_mine", {"all": [{"audience": "aud_frequent_buyers"}, {"not": {"audience": "aud_new7d_no_order"}}]})
+    write(
+        settings,
+        "aud_mine",
+        {"all": [{"audience": "aud_frequent_buyers"}, {"not": {"audience": "aud_new7d_no_order"}}]},
+    )
     (settings.brand_dir / "audiences" / "pack.yml").write_text("leave_out: [aud_low_potential]")
     own = load_audiences(settings)
     assert len(own) == 18 and "aud_low_potential" not in own
@@ -113,7 +119,10 @@ def test_circles_are_refused(settings: Settings) -> None:
         ({"event": "view", "amount": {"at_least": 2}}, "where.amount: is not known here"),
         ({"order": "paid"}, "write order: valid"),
         ({"sequence": [{"event": "cart"}], "within_hours": 1}, "a list of two steps or more"),
-        ({"sequence": [{"not": {"event": "cart"}}, {"order": "valid"}], "within_hours": 1}, "begins with something that happened"),
+        (
+            {"sequence": [{"not": {"event": "cart"}}, {"order": "valid"}], "within_hours": 1},
+            "begins with something that happened",
+        ),
         ({"sequence": [{"event": "cart"}, {"order": "valid"}]}, "needs one of within_hours and within_days"),
         ({"tag": "x", "top_percent": 0}, "above 0 and up to 100"),
         ({"tag": "x", "top_percent": 10, "ties": "inn"}, "did you mean in"),

@@ -59,30 +59,45 @@ def connection():
             opened.execute(f"create schema {schema}")
         for table, columns in TABLES.items():
             opened.execute(f"create table {table} ({', '.join(f'{n} {t}' for n, t in columns.items())})")
-        opened.execute("create table intermediate.int_clocks_resolved as select timestamptz '2026-06-30 01:00:00+00' as known_at")
+        opened.execute(
+            "create table intermediate.int_clocks_resolved as select timestamptz '2026-06-30 01:00:00+00' as known_at"
+        )
         opened.execute("create table intermediate.int_accounts_resolved (account_id varchar, member_id varchar)")
         opened.execute(
             "create table staging.stg_members (account_id varchar, phone varchar, email varchar, is_deleted boolean, loaded_at timestamptz)"
         )
         opened.execute(
-            "create table marts.dim_consents_history (member_id varchar, channel varchar, purpose varchar, is_granted boolean, is_current boolean)"
+            "create table marts.dim_consents_history "
+            "(member_id varchar, channel varchar, purpose varchar, is_granted boolean, is_current boolean)"
         )
         for n, member in enumerate(MEMBERS):
             opened.execute("insert into intermediate.int_accounts_resolved values (?, ?)", [f"a{n}", member])
             email = None if n % 2 else f"u{n}@shop.cn"
             opened.execute(
-                "insert into staging.stg_members values (?, ?, ?, false, ?)", [f"a{n}", phone(n), email, datetime(2026, 1, 1, tzinfo=UTC)]
+                "insert into staging.stg_members values (?, ?, ?, false, ?)",
+                [f"a{n}", phone(n), email, datetime(2026, 1, 1, tzinfo=UTC)],
             )
             consent(opened, member, n % 4 != 0)
         yield opened
 
 
-def consent(connection: duckdb.DuckDBPyConnection, member: str, is_granted: bool, channel: str = "sms", purpose: str = "marketing") -> None:
-    connection.execute("insert into marts.dim_consents_history values (?, ?, ?, ?, true)", [member, channel, purpose, is_granted])
+def consent(
+    connection: duckdb.DuckDBPyConnection,
+    member: str,
+    is_granted: bool,
+    channel: str = "sms",
+    purpose: str = "marketing",
+) -> None:
+    connection.execute(
+        "insert into marts.dim_consents_history values (?, ?, ?, ?, true)", [member, channel, purpose, is_granted]
+    )
 
 
 def hold(connection: duckdb.DuckDBPyConnection, members: list[str], day: date = DAY) -> None:
-    record(connection, Day(day, 50, {"aud_x": Availability("ready")}, {"aud_x": "v1"}, [("aud_x", m) for m in sorted(members)]))
+    record(
+        connection,
+        Day(day, 50, {"aud_x": Availability("ready")}, {"aud_x": "v1"}, [("aud_x", m) for m in sorted(members)]),
+    )
 
 
 def request(**changes) -> Request:
@@ -103,7 +118,11 @@ def test_only_who_agreed_leaves_and_everybody_is_accounted_for(connection, setti
     assert counts["members"] == sum(exporting.shares(counts).values())
     sent = {row[0] for row in rows_of(exported)}
     assert sent.isdisjoint({hashed(n) for n in range(0, 40, 4)})
-    held = {n for n, m in enumerate(MEMBERS) if int(hashlib.md5(f"holdout:{m}".encode()).hexdigest()[:8], 16) < round(0.2 * 2**32)}
+    held = {
+        n
+        for n, m in enumerate(MEMBERS)
+        if int(hashlib.md5(f"holdout:{m}".encode()).hexdigest()[:8], 16) < round(0.2 * 2**32)
+    }
     assert counts["held_out"] == len([n for n in held if n % 4]) > 0
     assert sent == {hashed(n) for n in range(40) if n % 4 and n not in held}
 
@@ -133,7 +152,9 @@ def test_a_refusal_of_all_channels_wins(connection, settings) -> None:
 
 def test_a_phone_shared_with_somebody_who_refused_stays(connection, settings) -> None:
     hold(connection, ["m01", "m03"])
-    connection.execute("update staging.stg_members set phone = ? where account_id = 'a0'", [phone(1)])  # m00 has refused
+    connection.execute(
+        "update staging.stg_members set phone = ? where account_id = 'a0'", [phone(1)]
+    )  # m00 has refused
     exported = export_audience(connection, settings, request())
     assert {row[0] for row in rows_of(exported)} == {hashed(3)}
     assert exported.manifest["counts"]["without_identifier"] == 1
@@ -213,6 +234,10 @@ def test_destinations_of_a_brand_take_the_place_of_shared_ones(settings) -> None
         encoding="utf-8",
     )
     assert load_destinations(settings)["sms"].purpose == "service"
-    file.write_text("sms: {label_zh: 短, label_en: S, channel: sms, purpose: x, identifiers: [{column: p, identifier: phone, form: e164}]}")
-    with pytest.raises(AudienceError, match=r"shop/destinations.yml: sms.identifiers.0: hash goes with every form but stored"):
+    file.write_text(
+        "sms: {label_zh: 短, label_en: S, channel: sms, purpose: x, identifiers: [{column: p, identifier: phone, form: e164}]}"
+    )
+    with pytest.raises(
+        AudienceError, match=r"shop/destinations.yml: sms.identifiers.0: hash goes with every form but stored"
+    ):
         load_destinations(settings)

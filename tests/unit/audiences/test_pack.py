@@ -222,7 +222,15 @@ def cart_abandon_24h() -> Case:
         if order:
             w.order(member, order)
     w.event("ordered_after_23h", "cart", noon(6))  # and another, which nobody bought
-    return w, {"never_ordered", "ordered_after_23h", "ordered_after_25h", "ordered_before", "at_one_moment", "day_7", "over_at_the_cut"}
+    return w, {
+        "never_ordered",
+        "ordered_after_23h",
+        "ordered_after_25h",
+        "ordered_before",
+        "at_one_moment",
+        "day_7",
+        "over_at_the_cut",
+    }
 
 
 def post90s_f_high_basket_repeat() -> Case:
@@ -238,7 +246,11 @@ def post90s_f_high_basket_repeat() -> Case:
         ("two_days", "female", "25-29", 300, 2),
         ("no_basket", "female", "25-29", None, 3),
     ]:
-        w.tag(w.member(member, gender=gender, age_band=band), average_order_amount_365d=basket, purchase_day_count_365d=days)
+        w.tag(
+            w.member(member, gender=gender, age_band=band),
+            average_order_amount_365d=basket,
+            purchase_day_count_365d=days,
+        )
     return w, {"in_25", "in_30"}
 
 
@@ -303,7 +315,9 @@ def low_potential() -> Case:
 def category_fan_high_spend() -> Case:
     """Ten spenders make three places, the third of them shared."""
     w = world()
-    for n, (spend, share, categories) in enumerate([(900, 0.6, 2), (800, 0.59, 2), (700, 0.9, 3), (700, 1.0, 1), *[(10, 0.9, 2)] * 6]):
+    for n, (spend, share, categories) in enumerate(
+        [(900, 0.6, 2), (800, 0.59, 2), (700, 0.9, 3), (700, 1.0, 1), *[(10, 0.9, 2)] * 6]
+    ):
         w.tag(w.member(f"s{n}"), spend_amount_365d=spend, top_category_share_365d=share, category_count_365d=categories)
     return w, {"s0", "s2"}
 
@@ -316,12 +330,29 @@ def core_repurchasers() -> Case:
     return w, {"six"}
 
 
-CASES = {f"aud_{case.__name__}": case for case in (
-    new7d_no_order, top10pct_spend, silent30_high_repurchase, silent30_viewed_skincare, high_active_low_buy,
-    high_value_silent, high_engage_no_convert, price_sensitive, new_product_fan, cart_abandon_24h,
-    post90s_f_high_basket_repeat, high_potential_campaign, high_active_members, silence_warning, frequent_buyers,
-    low_potential, category_fan_high_spend, core_repurchasers,
-)}
+CASES = {
+    f"aud_{case.__name__}": case
+    for case in (
+        new7d_no_order,
+        top10pct_spend,
+        silent30_high_repurchase,
+        silent30_viewed_skincare,
+        high_active_low_buy,
+        high_value_silent,
+        high_engage_no_convert,
+        price_sensitive,
+        new_product_fan,
+        cart_abandon_24h,
+        post90s_f_high_basket_repeat,
+        high_potential_campaign,
+        high_active_members,
+        silence_warning,
+        frequent_buyers,
+        low_potential,
+        category_fan_high_spend,
+        core_repurchasers,
+    )
+}
 
 
 def where_of(audience_id: str) -> Any:
@@ -340,7 +371,9 @@ def test_borders(audience_id: str) -> None:
     assert members_of(rule, made) == expected
     with duckdb.connect(":memory:") as connection:
         made.write(connection)
-        query = membership_query({audience_id: grammar.parse_rule(rule)}, read_catalogue(connection, AS_OF), Clock(AS_OF))
+        query = membership_query(
+            {audience_id: grammar.parse_rule(rule)}, read_catalogue(connection, AS_OF), Clock(AS_OF)
+        )
         assert {member for _, member in connection.execute(query.sql, query.parameters).fetchall()} == expected
 
 
@@ -348,7 +381,10 @@ def test_the_pack_names_what_a_full_brand_has() -> None:
     """A misspelt tag or event of the pack would make an audience unavailable everywhere, and nobody would know why."""
     w = world()
     w.products = [{"product_id": "p", "category_l1_name": "护肤", "launch_date": date(2026, 1, 1)}]
-    w.tag(w.member("m", gender="female", age_band="25-29", tier_name="V1", registered_at=noon(1)), **dict.fromkeys(TAGS, 1))
+    w.tag(
+        w.member("m", gender="female", age_band="25-29", tier_name="V1", registered_at=noon(1)),
+        **dict.fromkeys(TAGS, 1),
+    )
     w.order("m", noon(1))
     w.propensity.append({"member_id": "m", "score": 0.5, "as_of_date": AS_OF})
     for name in ("view", "cart", "login", "favourite", "share", "content_like", "search"):
