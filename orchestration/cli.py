@@ -109,12 +109,12 @@ def check(brand: BrandOption = None) -> None:
     """Validate a brand's configuration and that its sources can be read; changes nothing."""
     with exit_codes():
         settings = load_settings(brand)
-        from orchestration.audiences.definitions import AudienceError, load_audiences
+        from orchestration.audiences.definitions import load_audiences
         from orchestration.audiences.destinations import load_destinations
         from orchestration.brands import BrandConfigError, load_brand
         from orchestration.landing.errors import LandingError
 
-        with exit_codes({BrandConfigError: USAGE, LandingError: USAGE, AudienceError: USAGE}):
+        with exit_codes({BrandConfigError: USAGE, LandingError: USAGE}):
             loaded = load_brand(settings)
             load_audiences(settings)
             load_destinations(settings)

@@ -20,7 +20,7 @@ import yaml
 
 from orchestration.audiences import catalogue as catalogues
 from orchestration.audiences import grammar
-from orchestration.brands import UniqueKeyLoader, suggest
+from orchestration.brands import BrandConfigError, UniqueKeyLoader, suggest
 from orchestration.settings import Settings
 
 FOLDER = "audiences"
@@ -31,13 +31,13 @@ _REQUIRED = ("audience", "label_zh", "label_en", "goal", "owner", "allowed_uses"
 _OPTIONAL = ("expires", "exclusive_group", "source", "note")
 
 
-class AudienceError(ValueError):
+class AudienceError(BrandConfigError):
     """Audiences cannot be used as they are written. `problems` holds one line each."""
 
     def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
+        super().__init__("(audiences)", problems)
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        super().__init__(f"audiences: {count}\n" + "\n".join(f"  - {problem}" for problem in problems))
+        self.args = (f"audiences: {count}\n" + "\n".join(f"  - {problem}" for problem in problems),)
 
 
 @dataclass(frozen=True)

@@ -194,3 +194,10 @@ def test_backfill_refuses_days_that_cannot_be(settings: Settings) -> None:
     assert "lies after --to" in audience("backfill", "--from", "2026-06-02", "--to", "2026-06-01").stderr
     assert "lies after the build's own day" in audience("backfill", "--from", "2026-06-02", "--to", "2026-07-02").stderr
     assert "not after calendar_start" in audience("backfill", "--from", "2026-01-01", "--to", "2026-06-02").stderr
+
+
+def test_check_tells_a_rule_that_cannot_be_read(settings: Settings) -> None:
+    (settings.brand_dir / "audiences" / "aud_buyers.yml").write_text(BUYERS.replace("at_least", "at_leats"), encoding="utf-8")
+    result = CliRunner().invoke(cli.app, ["check", "--brand", "shop"])
+    assert result.exit_code == 2
+    assert "shop/audiences/aud_buyers.yml: where.all[0].at_leats: is not known here; did you mean at_least?" in result.stderr
