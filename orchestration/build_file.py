@@ -13,6 +13,7 @@ import duckdb
 import pandas as pd
 
 from orchestration import identity, reference_tables, tracking, warehouse
+from orchestration.audiences.tables import TABLES as AUDIENCE_TABLES
 from orchestration.brands import Brand
 from orchestration.landing.contract import load_contract
 from orchestration.landing.contract_tables import write_contract_tables
@@ -68,10 +69,13 @@ PYTHON_TABLES = {
     "ml.propensity_scores": SCORES,
     "ml.model_evaluations": EVALUATIONS,
     "ops.gate_results": GATE_RESULTS,
+    **AUDIENCE_TABLES,
 }
 
 # Tables that grow run by run and that no lake can give again.
-HISTORY = re.compile(r"tags\.(tags_[a-z]+_history|tag_versions|tag_distributions)")
+HISTORY = re.compile(
+    r"tags\.(tags_[a-z]+_history|tag_versions|tag_distributions)|segments\.(fct_audience_members|agg_audience_days)"
+)
 
 _BATCH_COLUMNS = {
     "batch_id": "VARCHAR",

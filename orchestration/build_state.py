@@ -62,8 +62,14 @@ def _incremental_inputs(settings: Settings) -> str:
     code = hash_files(_text_files(*folders), settings.project_root)
     vocabulary = EVENTS_FILE.read_text(encoding="utf-8")  # its roles stand in fct_events
     return hashlib.sha256(
-        f"{code}{vocabulary}{hash_files(_text_files(settings.brand_dir), settings.brands_dir)}".encode()
+        f"{code}{vocabulary}{hash_files(_model_configuration(settings), settings.brands_dir)}".encode()
     ).hexdigest()
+
+
+def _model_configuration(settings: Settings) -> list[Path]:
+    """A brand's files but those of its audiences: no model reads these, and a changed audience rebuilds nothing but itself."""
+    own = (settings.brand_dir / "audiences", settings.brand_dir / "destinations.yml")
+    return [path for path in _text_files(settings.brand_dir) if path not in own and own[0] not in path.parents]
 
 
 _HAS_STATE = (
@@ -104,9 +110,11 @@ def input_fingerprint(settings: Settings, brand: Brand, *, as_of_date: str = "")
     root = settings.project_root
     code = hash_files(_text_files(root / "orchestration", root / "ml", root / "dbt_project"), root)
     configuration = hash_files(_text_files(settings.brand_dir), settings.brands_dir)
+    # The pack of audiences and the destinations that all brands share.
+    shared = hash_files(_text_files(root / "brands" / "_shared"), root)
     versions = ",".join(f"{name}={metadata.version(name)}" for name in _LIBRARIES)
     today = datetime.now(ZoneInfo(brand.zone)).date().isoformat() if brand.clock.as_of == "today" else ""
-    parts = [code, configuration, versions, as_of_date, today]
+    parts = [code, configuration, shared, versions, as_of_date, today]
     if brand.identity.probabilistic.enabled and settings.measured_identity.exists():
         parts.append(settings.measured_identity.read_text(encoding="utf-8"))  # which probable pairs may be joined
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

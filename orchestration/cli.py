@@ -19,7 +19,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from orchestration.commands import coverage, explain, history, identity, parity, quarantine, sources, tags, tracking
+from orchestration.commands import (
+    audience,
+    coverage,
+    explain,
+    history,
+    identity,
+    parity,
+    quarantine,
+    sources,
+    tags,
+    tracking,
+)
 from orchestration.commands.common import EPILOG, FAILED, USAGE, BrandOption, Format, FormatOption, exit_codes, fail
 from orchestration.locking import brand_lock, read_holder
 from orchestration.settings import PROJECT_ROOT, Settings, available_brands, load_settings
@@ -109,11 +120,15 @@ def check(brand: BrandOption = None) -> None:
     """Validate a brand's configuration and that its sources can be read; changes nothing."""
     with exit_codes():
         settings = load_settings(brand)
+        from orchestration.audiences.definitions import load_audiences
+        from orchestration.audiences.destinations import load_destinations
         from orchestration.brands import BrandConfigError, load_brand
         from orchestration.landing.errors import LandingError
 
         with exit_codes({BrandConfigError: USAGE, LandingError: USAGE}):
             loaded = load_brand(settings)
+            load_audiences(settings)
+            load_destinations(settings)
             # Reading files needs the engine: a broken YAML is told before it is loaded.
             from orchestration.landing.mapping import check_sources
 
@@ -307,6 +322,7 @@ app.command(epilog=EPILOG)(coverage.coverage)
 app.command(epilog=EPILOG)(parity.parity)
 app.command(epilog=EPILOG)(history.rebuild)
 app.command(epilog=EPILOG)(history.backfill)
+app.add_typer(audience.app)
 app.add_typer(explain.app)
 app.add_typer(identity.app)
 app.add_typer(sources.app)

@@ -18,8 +18,11 @@ from orchestration.warehouse import quoted, scratch
 
 # What people and models read. `ops` tells of runs and batches: each run has its own.
 SCHEMAS = ("reference", "marts", "tags", "segments", "metrics", "ml")
-# What tells of the runs that were before, and no rebuild can know: the past of tags.
-OF_EARLIER_RUNS = re.compile(r"tags\.(tags_[a-z]+_history|tag_(history|versions|distributions)|member_tags_long)")
+# What tells of the runs that were before, and no rebuild can know: the past of tags and who was in an audience when.
+OF_EARLIER_RUNS = re.compile(
+    r"tags\.(tags_[a-z]+_history|tag_(history|versions|distributions)|member_tags_long)"
+    r"|segments\.(fct_audience_members|agg_audience_days|audience_catalogue)"
+)
 # Columns that tell when something was computed or what of earlier runs it is compared with.
 CLOCKS = frozenset(
     {"known_at", "published_at", "checked_at", "run_id", "trained_at", "scored_at"}

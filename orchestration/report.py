@@ -23,6 +23,8 @@ STEP_TITLES = {
     "gate_models": "gate_models",
     "activation_models": "tag, segment, measure (dbt)",
     "gate_tags": "gate_tags",
+    "audiences": "segment (audiences)",
+    "gate_audiences": "gate_audiences",
     "ops__publication": "gate_publish, publish",
 }
 

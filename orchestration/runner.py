@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestration import build_state, dbt_server, publishing, report, simulated
+from orchestration.audiences.definitions import load_audiences
 from orchestration.brands import Brand, load_brand
 from orchestration.landing import land as landing
 from orchestration.landing.extract.run import extract_once
@@ -47,6 +48,7 @@ def run_brand(
     started = time.monotonic()
     brand = load_brand(settings)
     check_mappings(brand)
+    load_audiences(settings)
     if brand.identity.probabilistic.enabled:
         from orchestration.identity_measured import refuse_unmeasured
 

@@ -17,7 +17,7 @@ from orchestration.brands import load_brand
 from orchestration.defs.ingest.gate_raw import quarantine_limit
 from orchestration.landing.land import entities
 from orchestration.quality.suite import Suite, run_suite
-from orchestration.quality.suites import marts, models, publish, raw, tags
+from orchestration.quality.suites import audiences, marts, models, publish, raw, tags
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +30,8 @@ RECEIPT = (
     "insert into marts.fct_coupon_receipts (receipt_id, member_id, discount_rate, business_date, received_at, loaded_at) "
     "select 'r', min(member_id), {rate}, date '2024-06-01', now(), now() from marts.dim_members"
 )
+STAYS = "segments.fct_audience_members"
+ONE_STAY = f"rowid = (select min(rowid) from {STAYS})"
 SOME_MEMBER = "(select min(member_id) from ml.churn_scores where as_of_date = " + AS_OF + ")"
 
 
@@ -239,6 +241,39 @@ DEFECTS: list[tuple[str, str]] = [
         "update segments.seg_rfm set rfm_tier = 'champion' where hash(member_id) % 20 > 0",
     ),
     ("seg_rfm_code_count_in_range", "update segments.seg_rfm set recency_score = 5"),
+    ("fct_audience_members_backward_stay_count_is_zero", f"update {STAYS} set valid_to = valid_from"),
+    ("fct_audience_members_overlapping_stay_count_is_zero", f"insert into {STAYS} from {STAYS} limit 1"),
+    (
+        "fct_audience_members_unjoined_stay_count_is_zero",
+        f"insert into {STAYS} by name select * replace (valid_from - 9 as valid_from, valid_from as valid_to) from {STAYS} limit 1",
+    ),
+    ("fct_audience_members_undated_stay_count_is_zero", f"update {STAYS} set valid_from = valid_from - 1"),
+    ("fct_audience_members_unknown_member_count_is_zero", f"update {STAYS} set member_id = 'm_?' where {ONE_STAY}"),
+    ("agg_audience_days_miscounted_day_count_is_zero", f"delete from {STAYS} where {ONE_STAY}"),
+    (
+        "agg_audience_days_unbalanced_day_count_is_zero",
+        "update segments.agg_audience_days set exit_count = exit_count + 1",
+    ),
+    ("agg_audience_days_overfull_day_count_is_zero", "update segments.agg_audience_days set population_count = 0"),
+    ("agg_audience_days_unfounded_day_count_is_zero", "update segments.agg_audience_days set status = 'unavailable'"),
+    ("audience_catalogue_row_count_in_range", "delete from segments.audience_catalogue"),
+    (
+        "audience_catalogue_label_zh_not_null",
+        "update segments.audience_catalogue set label_zh = null where priority = 5",
+    ),
+    (
+        "audience_catalogue_label_en_not_null",
+        "update segments.audience_catalogue set label_en = null where priority = 5",
+    ),
+    ("audience_catalogue_member_count_equals_dated_member_count", f"delete from {STAYS} where {ONE_STAY}"),
+    (
+        "audience_contacts_repeated_contact_count_is_zero",
+        "insert into segments.audience_contacts from segments.audience_contacts limit 1",
+    ),
+    (
+        "audience_contacts_unfounded_contact_count_is_zero",
+        "update segments.audience_contacts set audience_id = 'aud_x'",
+    ),
     # The shop has no tracking plan: what would be counted of one is planted whole.
     (
         "tracking_coverage_absent_event_count_is_zero",
@@ -286,6 +321,7 @@ def suites(clean: Home) -> list[Suite]:
         *marts.suites([*entities(brand), "events", "coupon_receipts", "refunds"]),
         *models.suites(MODELS),
         *tags.suites(entities(brand), has_tracking_plan=True),
+        *audiences.SUITES,
         publish.RECONCILIATION,
         publish.content(entities(brand)),
         publish.shrinkage(kept, max_shrink_rate=brand.publish.max_shrink_rate),

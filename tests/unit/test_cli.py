@@ -438,6 +438,8 @@ def below(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
 
     modules = {
         "orchestration.brands": {"BrandConfigError": state.Config, "load_brand": lambda settings: "the brand"},
+        "orchestration.audiences.definitions": {"load_audiences": lambda settings: {}},
+        "orchestration.audiences.destinations": {"load_destinations": lambda settings: {}},
         "orchestration.landing.errors": {"LandingError": state.Landing, "LakeError": state.Lake},
         "orchestration.landing.mapping": {"check_sources": record},
         "orchestration.runner": {"run_brand": record},
