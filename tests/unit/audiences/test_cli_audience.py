@@ -197,7 +197,12 @@ def test_backfill_refuses_days_that_cannot_be(settings: Settings) -> None:
 
 
 def test_check_tells_a_rule_that_cannot_be_read(settings: Settings) -> None:
-    (settings.brand_dir / "audiences" / "aud_buyers.yml").write_text(BUYERS.replace("at_least", "at_leats"), encoding="utf-8")
+    (settings.brand_dir / "audiences" / "aud_buyers.yml").write_text(
+        BUYERS.replace("at_least", "at_leats"), encoding="utf-8"
+    )
     result = CliRunner().invoke(cli.app, ["check", "--brand", "shop"])
     assert result.exit_code == 2
-    assert "shop/audiences/aud_buyers.yml: where.all[0].at_leats: is not known here; did you mean at_least?" in result.stderr
+    assert (
+        "shop/audiences/aud_buyers.yml: where.all[0].at_leats: is not known here; did you mean at_least?"
+        in result.stderr
+    )
