@@ -85,9 +85,9 @@ def _counts_sql(connection: DuckDBPyConnection) -> str:
     if not tags:
         raise InsightError("no tag has words for values")
     branches = " union all ".join(
-        f"select '{code}' as tag_code, "
+        f"select '{code}' as tag_code, "  # noqa: S608, codes are checked where tags are declared
         + (f"unnest({quoted(code)})" if kind == "list" else f"cast({quoted(code)} as varchar)")
-        + " as tag_value, member_id from tags.member_tags"  # noqa: S608, codes are checked where tags are declared
+        + " as tag_value, member_id from tags.member_tags"
         for code, kind in tags
     )
     return f"""
