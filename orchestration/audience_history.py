@@ -22,8 +22,8 @@ from orchestration.dbt import dbt_environment, ensure_manifest, run_dbt
 from orchestration.locking import brand_lock
 from orchestration.settings import Settings
 
-# What stands at a day and is not cut by the query itself.
-SELECT = ("int_clocks_resolved", "path:models/tags", "path:models/segments")
+# What stands at a day, is not cut by the query itself and is asked by rules; the past of tags is not.
+SELECT = ("int_clocks_resolved", "+member_tags,path:models/tags", "tag_values", "path:models/segments")
 
 
 class AudienceHistoryError(ValueError):

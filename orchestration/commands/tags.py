@@ -48,6 +48,11 @@ HEADINGS = {
     "detail": "说明",
     "tag_value": "值",
     "valid_from": "起",
+    "what": "对象",
+    "code": "代码",
+    "change": "变化",
+    "entry_count": "进入",
+    "exit_count": "退出",
 }
 
 
@@ -160,6 +165,30 @@ def check(
         found = findings(connection, _used(connection), date.fromisoformat(manifest["as_of_date"]))
         rows = [(f.rule, f.tag_code, f.other_tag_code, f.detail) for f in found if rule in (None, f.rule)]
         print_rows(output, ["rule", "tag_code", "other_tag_code", "detail"], rows, HEADINGS)
+
+
+@app.command()
+def diff(brand: BrandOption = None, output: FormatOption = Format.table) -> None:
+    """Say what the declarations as they stand would change: tags by members, audiences by who comes in and goes out.
+
+    The build file stays as it is; tags are built on a copy. Run it before an edited declaration is merged.
+    """
+    from orchestration.audience_history import AudienceHistoryError
+    from orchestration.brands import BrandConfigError, load_brand
+    from orchestration.tag_preview import preview
+
+    with exit_codes({AudienceHistoryError: FAILED, BrandConfigError: USAGE}):
+        settings = load_settings(brand)
+        tags, audiences = preview(settings, load_brand(settings))
+        rows: list[tuple[Any, ...]] = [
+            ("tag", t.tag_code, t.kind, t.member_count, round(t.member_rate, 4), None, None) for t in tags
+        ]
+        rows += [
+            ("audience", a.audience_id, a.status, a.member_count_after, None, a.entry_count, a.exit_count)
+            for a in audiences
+        ]
+        names = ["what", "code", "change", "member_count", "member_rate", "entry_count", "exit_count"]
+        print_rows(output, names, rows, HEADINGS)
 
 
 def _used(connection: Any) -> set[str]:
