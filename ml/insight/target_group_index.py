@@ -54,5 +54,5 @@ def _p_values(cells: np.ndarray) -> np.ndarray:
         least = np.minimum(a + b, c + d) * np.minimum(a + c, b + d) / np.maximum(total, 1)
     p = np.where(margins > 0, stats.chi2.sf(chi_squared, 1), 1.0)
     for row in np.flatnonzero((margins > 0) & (least < LEAST_EXPECTED)):
-        p[row] = float(stats.fisher_exact(cells[row].reshape(2, 2)).pvalue)
+        _, p[row] = stats.fisher_exact(cells[row].reshape(2, 2))
     return np.clip(p, 0.0, 1.0)

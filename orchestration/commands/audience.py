@@ -329,7 +329,7 @@ def insight(
             found = found[found["is_significant"]]
         names = ["tag_code", "label_zh", "value_zh", "value_en", "group_members", "base_members"]
         names += ["group_rate", "base_rate", "tgi", "q_value"]
-        found = found.assign(tgi=found["tgi"].round(1), q_value=found["q_value"].map("{:.2g}".format).astype(float))
+        found = found.assign(tgi=found["tgi"].round(1), q_value=[float(f"{q:.2g}") for q in found["q_value"]])
         rows = list(found[names].round(4).itertuples(index=False, name=None))
         print_rows(output, names, rows, _HEADINGS)
 
