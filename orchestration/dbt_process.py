@@ -15,7 +15,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 from types import FrameType
 from typing import Any
 
@@ -77,19 +76,10 @@ def _serve() -> None:
 
 
 def _answer(request: dict[str, Any]) -> None:
-    """The child: does not return."""
-    code = 1
-    try:
-        sys.stdin.close()
-        os.environ.clear()
-        os.environ.update(request["environment"])
-        code = run(request["arguments"])
-    except BaseException:
-        traceback.print_exc(file=sys.stdout)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    """The child: ends as a process of its own would, so that DuckDB closes its file. Does not return."""
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.exit(run(request["arguments"]))
 
 
 if __name__ == "__main__":
