@@ -15,12 +15,14 @@ import json
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Any
 
 import dbt.parser.manifest
 import dbt.task.build
 import dbt.task.runnable
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.cli.main import cli
 
@@ -76,10 +78,32 @@ def _serve() -> None:
 
 
 def _answer(request: dict[str, Any]) -> None:
-    """The child: ends as a process of its own would, so that DuckDB closes its file. Does not return."""
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    sys.exit(run(request["arguments"]))
+    """The child. Does not return.
+
+    It leaves without the interpreter's own end: libraries that were imported before the fork would wait there for threads that it does
+    not have. So what dbt would do at that end is done here: the build file is closed, with nothing left beside it.
+    """
+    code = 1
+    try:
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        code = run(request["arguments"])
+        _close_build_file()
+    except BaseException:
+        code = code or 1
+        traceback.print_exc(file=sys.stdout)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _close_build_file() -> None:
+    environment = DuckDBConnectionManager._ENV
+    connection = getattr(environment, "conn", None)
+    if connection is not None:
+        connection.execute("checkpoint")
+        connection.close()
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ from orchestration.dbt_server import Invocation
 SCRIPT = """
 import os, sys, time, types
 for name in ("dbt", "dbt.parser", "dbt.parser.manifest", "dbt.task", "dbt.task.build", "dbt.task.runnable", "dbt.adapters",
-             "dbt.adapters.duckdb", "dbt.adapters.duckdb.credentials", "dbt.cli", "dbt.cli.main"):
+             "dbt.adapters.duckdb", "dbt.adapters.duckdb.connections", "dbt.adapters.duckdb.credentials", "dbt.cli", "dbt.cli.main"):
     sys.modules[name] = types.ModuleType(name)
 sys.modules["dbt.adapters.duckdb.credentials"].DuckDBCredentials = type("C", (), {"_connection_keys": None})
+sys.modules["dbt.adapters.duckdb.connections"].DuckDBConnectionManager = type("M", (), {"_ENV": None})
 sys.modules["dbt.cli.main"].cli = None
 from orchestration import dbt_process
 def run(arguments):
