@@ -19,7 +19,11 @@ from orchestration.warehouse import quoted, scratch
 # What people and models read. `ops` tells of runs and batches: each run has its own.
 SCHEMAS = ("reference", "marts", "tags", "segments", "metrics", "ml")
 # What tells of the runs that were before, and no rebuild can know: the past of tags.
-OF_EARLIER_RUNS = re.compile(r"tags\.(tags_[a-z]+_history|tag_(history|versions|distributions)|member_tags_long)")
+# Codes and names of clusters are those of the clusters that they continue.
+OF_EARLIER_RUNS = re.compile(
+    r"tags\.(tags_[a-z]+_history|tag_(history|versions|distributions)|member_tags_long)"
+    r"|ml\.segment_(members|cards|profiles)|segments\.seg_(journey_clusters|ml_strata)"
+)
 # Columns that tell when something was computed or what of earlier runs it is compared with.
 CLOCKS = frozenset(
     {"known_at", "published_at", "checked_at", "run_id", "trained_at", "scored_at"}
