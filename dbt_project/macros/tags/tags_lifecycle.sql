@@ -1,4 +1,4 @@
-{# Facts, one row per member and purchase day: age_days before the cut and gap_days since the purchase day before. #}
+{# Facts, one row per member and purchase day: age_days before the cut, gap_days since the purchase day before, and the state at the cut. #}
 {% macro tag_family_lifecycle() %}
 {% set declarations %}
 code: lifecycle
@@ -6,11 +6,12 @@ label_zh: 生命周期
 label_en: Lifecycle
 subject: member
 owner: crm
-source: fct_orders
+source: fct_orders, fct_lifecycle_states
 needs: [order_lines]
 facts:
   age_days: fct_orders.business_date
   gap_days: fct_orders.business_date
+  lifecycle_state: fct_lifecycle_states.lifecycle_state
   business_date: fct_orders.business_date
 tags:
   - code: lifecycle_state
@@ -20,14 +21,15 @@ tags:
     type: text
     default: "'prospect'"
     goal: 分阶段运营 / operations by stage
-    sql: "case when max(age_days) <= {{ brand_lifecycle_new_days() }} then 'new' when min(age_days) <= {{ brand_lifecycle_active_days() }} and count(case when age_days <= 365 then 1 end) >= 5 then 'loyal' when min(age_days) <= {{ brand_lifecycle_active_days() }} then 'active' when min(age_days) <= {{ brand_lifecycle_dormant_days() }} then 'dormant' else 'lost' end"
+    sql: max(lifecycle_state)
     values:
-      - {code: prospect, label_zh: 潜客（尚未下单）, label_en: 'prospect: no order yet'}
-      - {code: new, label_zh: 新客（首单在新客窗口内）, label_en: 'new: first order within the new-member window'}
-      - {code: active, label_zh: 活跃老客, label_en: 'active: ordered within the active window'}
-      - {code: loyal, label_zh: 忠诚客（活跃且一年购买5天及以上）, label_en: 'loyal: active with five or more purchase days in a year'}
+      - {code: prospect, label_zh: 潜客, label_en: 'prospect: no order yet'}
+      - {code: new, label_zh: 新客, label_en: 'new: first order within the new-member window'}
+      - {code: active, label_zh: 活跃客, label_en: 'active: ordered lately'}
+      - {code: loyal, label_zh: 忠诚客, label_en: 'loyal: active, with several purchase days in a year'}
       - {code: dormant, label_zh: 沉默客, label_en: 'dormant: past the active window'}
       - {code: lost, label_zh: 流失客, label_en: 'lost: past the dormant window'}
+      - {code: returned, label_zh: 回流客, label_en: 'returned: bought again after having been dormant or lost'}
   - {code: is_repeat_buyer, kind: flag, label_zh: 是否复购客, label_en: Bought on two or more days, type: boolean, default: 'false', goal: 复购分析 / repurchase, sql: 'count(*) >= 2'}
   - {code: customer_age_days, kind: recency, drift: elapsed, label_zh: 首购至今天数, label_en: Days since the first order, type: integer, unit: days, goal: 生命周期 / lifecycle, sql: max(age_days)}
   - {code: purchase_cycle_days, kind: average, label_zh: 平均复购周期, label_en: Mean days between purchase days in the last 365 days, type: rate, unit: days, goal: 复购提醒 / replenishment reminders, sql: 'avg(case when age_days <= 365 then cast(gap_days as double) end)'}

@@ -20,6 +20,13 @@ orders as (
 
 ),
 
+lifecycle_states as (
+
+    select * from {{ ref('fct_lifecycle_states') }}
+    where is_current
+
+),
+
 purchase_days as (
 
     select distinct
@@ -34,9 +41,13 @@ purchase_days as (
 facts as (
 
     select
-        *,
-        lag(age_days) over (partition by member_id order by age_days desc nulls last) - age_days as gap_days
+        purchase_days.*,
+        lifecycle_states.lifecycle_state,
+        lag(purchase_days.age_days) over (
+            partition by purchase_days.member_id order by purchase_days.age_days desc nulls last
+        ) - purchase_days.age_days as gap_days
     from purchase_days
+    left join lifecycle_states on purchase_days.member_id = lifecycle_states.member_id
 
 ),
 
