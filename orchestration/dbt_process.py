@@ -12,6 +12,7 @@ Run as `python -m orchestration.dbt_process <arguments of dbt>` or `python -m or
 from __future__ import annotations
 
 import json
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -74,7 +75,8 @@ def _serve() -> None:
             _answer(request)
         _, status = os.waitpid(child, 0)
         child = 0
-        print(f"\n{END_OF_ANSWER}{os.waitstatus_to_exitcode(status)}", flush=True)
+        # One write: what the child has started may still write to the same pipe.
+        os.write(1, f"\n{END_OF_ANSWER}{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _answer(request: dict[str, Any]) -> None:
@@ -89,6 +91,7 @@ def _answer(request: dict[str, Any]) -> None:
         os.environ.update(request["environment"])
         code = run(request["arguments"])
         _close_build_file()
+        multiprocessing.util._exit_function()  # gives back the semaphores of dbt's locks
     except BaseException:
         code = code or 1
         traceback.print_exc(file=sys.stdout)

@@ -16,7 +16,8 @@ counted as (
         count(*) as member_count,
         count({{ tag.code }}) as covered_member_count,
         count(distinct {{ tag.code }}) as distinct_value_count,
-        avg({{ tag_number(tag) }}) as mean_value,
+        -- Sums of doubles depend on their order in the last digits, and the order on the threads.
+        round(avg({{ tag_number(tag) }}), 9) as mean_value,
         min({{ tag_number(tag) }}) as min_value,
         max({{ tag_number(tag) }}) as max_value
     from {{ ref('member_tags') }}

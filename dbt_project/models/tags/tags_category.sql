@@ -175,10 +175,12 @@ summed as (
         cast(sum(case when age_days <= 90 then cart_count else 0 end) as bigint) as cart_count_90d,
         max(case when view_count > 0 then business_date end) as last_view_date,
         -- A purchase weighs most, a view least; each weight halves in 30 days. docs/tags.md says why these weights.
-        sum(
+        -- Summed as decimals: a sum of doubles would depend on the order of its rows.
+        cast(sum(cast(
             (view_count + 3 * favourite_count + 4 * cart_count + case when is_purchase then 8 else 0 end)
             * power(cast(0.5 as double), (age_days - 1) / cast(30 as double))
-        ) as interest_score
+            as decimal(18, 9)
+        )) as double) as interest_score
     from unioned
     group by member_id, category_name
 
