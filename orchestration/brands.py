@@ -78,6 +78,8 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Code = Annotated[str, AfterValidator(_code)]
 Days = Annotated[int, Field(ge=1, le=3660)]
 Share = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
+# Where score 2, 3, 4 and 5 begin, or for recency where 5, 4, 3 and 2 end.
+Limits = Annotated[list[Annotated[float, Field(gt=0, le=1e12, strict=False)]], Field(min_length=4, max_length=4)]
 Sql = Annotated[str, Field(min_length=1)]
 # May stand in SQL as it is.
 PropertyName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
@@ -95,7 +97,7 @@ class Clock(_Config):
 
 
 class Parameters(_Config):
-    """Windows that models, tags and segments share. All are whole days unless they say otherwise."""
+    """Windows that models, tags and segments share (docs/segments.md). All are whole days unless they say otherwise."""
 
     churn_horizon_days: Days = 90  # silent this long after a cut = churned; longer is surer and known later
     churn_active_days: Days = 180  # scored for churn: ordered within this many days before the cut
@@ -105,7 +107,32 @@ class Parameters(_Config):
     lifecycle_new_days: Days = 30  # first order at most this long ago = new
     lifecycle_active_days: Days = 90  # last order at most this long ago = active
     lifecycle_dormant_days: Days = 180  # … = dormant; beyond it = lost
+    # A purchase by somebody who had been dormant or lost makes them `returned` for this long.
+    lifecycle_returned_days: Days = 30
+    lifecycle_loyal_purchase_days: Annotated[int, Field(ge=1, le=1000)] = 5  # active with as many in the window = loyal
+    lifecycle_loyal_window_days: Days = 365
+    # Gaps between purchases of a category that must be known before its own cycle stretches or shortens the windows of those
+    # who bought it last; fewer are noise. 0 = the brand's windows hold for all categories.
+    lifecycle_category_min_gaps: Annotated[int, Field(ge=0)] = 100
     rfm_window_days: Days = 365
+    rfm_recency_limits: Limits = [30, 90, 180, 270]  # days since the last purchase up to which it scores 5, 4, 3, 2
+    rfm_frequency_limits: Limits = [2, 3, 5, 10]  # purchase days from which on they score 2, 3, 4, 5
+    rfm_monetary_limits: Limits = [200, 500, 1000, 3000]  # spend, in the brand's currency, from which on it scores 2, 3, 4, 5
+    rfm_high_score: Annotated[int, Field(ge=2, le=5)] = 4  # by threshold, a dimension is high from this score on
+    # The tiers at the cut are set against those so many days before.
+    rfm_migration_days: Annotated[list[Days], Field(min_length=1, max_length=12)] = [30, 90]
+    # 0 to 1: share of the buyers who are high in value, now and to be expected; lower makes gold rarer.
+    value_high_rate: Share = 0.3
+    aipl_aware_days: Days = 15
+    aipl_interest_days: Days = 15
+    aipl_purchase_days: Days = 912  # two and a half years
+    aipl_loyal_window_days: Days = 365
+    # Sources differ: "bought again" is 2, "on more than two days" is 3.
+    aipl_loyal_purchase_days: Annotated[int, Field(ge=1, le=1000)] = 2
+    aipl_positive_rating: Annotated[int, Field(ge=1, le=5)] = 4  # a review of so many of five stars makes loyal as well
+    aipl_flow_days: Days = 30
+    fast_active_days: Days = 180
+    journey_window_days: Days = 90  # what is done in so many days is a member's journey; longer costs more, and shows older habits
     # Above these rates nobody clicks by hand: the events are kept and marked is_bot. People reach 30 a minute and, on a sale
     # day, a few hundred a day; lower values start to mark eager buyers, higher ones let slow crawlers pass.
     bot_events_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 120
@@ -121,6 +148,10 @@ class Parameters(_Config):
                 "lifecycle_new_days <= lifecycle_active_days < lifecycle_dormant_days must hold, found "
                 f"{self.lifecycle_new_days}, {self.lifecycle_active_days}, {self.lifecycle_dormant_days}"
             )
+        for name in ("rfm_recency_limits", "rfm_frequency_limits", "rfm_monetary_limits", "rfm_migration_days"):
+            values = getattr(self, name)
+            if sorted(set(values)) != values:
+                raise ValueError(f"{name} must rise from each to the next, found {values}")
         return self
 
 

@@ -26,7 +26,26 @@
 {% macro brand_lifecycle_new_days() %}{{ return(brand_parameter('lifecycle_new_days', '30') | int) }}{% endmacro %}
 {% macro brand_lifecycle_active_days() %}{{ return(brand_parameter('lifecycle_active_days', '90') | int) }}{% endmacro %}
 {% macro brand_lifecycle_dormant_days() %}{{ return(brand_parameter('lifecycle_dormant_days', '180') | int) }}{% endmacro %}
+{% macro brand_lifecycle_returned_days() %}{{ return(brand_parameter('lifecycle_returned_days', '30') | int) }}{% endmacro %}
+{% macro brand_lifecycle_loyal_purchase_days() %}{{ return(brand_parameter('lifecycle_loyal_purchase_days', '5') | int) }}{% endmacro %}
+{% macro brand_lifecycle_loyal_window_days() %}{{ return(brand_parameter('lifecycle_loyal_window_days', '365') | int) }}{% endmacro %}
+{% macro brand_lifecycle_category_min_gaps() %}{{ return(brand_parameter('lifecycle_category_min_gaps', '100') | int) }}{% endmacro %}
 {% macro brand_rfm_window_days() %}{{ return(brand_parameter('rfm_window_days', '365') | int) }}{% endmacro %}
+{% macro brand_rfm_recency_limits() %}{{ return(fromjson(brand_parameter('rfm_recency_limits', '[30, 90, 180, 270]'))) }}{% endmacro %}
+{% macro brand_rfm_frequency_limits() %}{{ return(fromjson(brand_parameter('rfm_frequency_limits', '[2, 3, 5, 10]'))) }}{% endmacro %}
+{% macro brand_rfm_monetary_limits() %}{{ return(fromjson(brand_parameter('rfm_monetary_limits', '[200, 500, 1000, 3000]'))) }}{% endmacro %}
+{% macro brand_rfm_high_score() %}{{ return(brand_parameter('rfm_high_score', '4') | int) }}{% endmacro %}
+{% macro brand_rfm_migration_days() %}{{ return(fromjson(brand_parameter('rfm_migration_days', '[30, 90]'))) }}{% endmacro %}
+{% macro brand_value_high_rate() %}{{ return(brand_parameter('value_high_rate', '0.3') | float) }}{% endmacro %}
+{% macro brand_aipl_aware_days() %}{{ return(brand_parameter('aipl_aware_days', '15') | int) }}{% endmacro %}
+{% macro brand_aipl_interest_days() %}{{ return(brand_parameter('aipl_interest_days', '15') | int) }}{% endmacro %}
+{% macro brand_aipl_purchase_days() %}{{ return(brand_parameter('aipl_purchase_days', '912') | int) }}{% endmacro %}
+{% macro brand_aipl_loyal_window_days() %}{{ return(brand_parameter('aipl_loyal_window_days', '365') | int) }}{% endmacro %}
+{% macro brand_aipl_loyal_purchase_days() %}{{ return(brand_parameter('aipl_loyal_purchase_days', '2') | int) }}{% endmacro %}
+{% macro brand_aipl_positive_rating() %}{{ return(brand_parameter('aipl_positive_rating', '4') | int) }}{% endmacro %}
+{% macro brand_aipl_flow_days() %}{{ return(brand_parameter('aipl_flow_days', '30') | int) }}{% endmacro %}
+{% macro brand_fast_active_days() %}{{ return(brand_parameter('fast_active_days', '180') | int) }}{% endmacro %}
+{% macro brand_journey_window_days() %}{{ return(brand_parameter('journey_window_days', '90') | int) }}{% endmacro %}
 {% macro brand_tracking_window_days() %}{{ return(brand_parameter('tracking_window_days', '90') | int) }}{% endmacro %}
 {% macro brand_bot_events_per_minute() %}{{ return(brand_parameter('bot_events_per_minute', '120') | int) }}{% endmacro %}
 {% macro brand_session_gap_minutes() %}{{ return(brand_parameter('session_gap_minutes', '30') | int) }}{% endmacro %}

@@ -1,29 +1,48 @@
-with member_tags as (
+with lifecycle_states as (
 
-    -- Without orders nobody is at any stage.
-    select * from {{ ref('member_tags') }}
-    where lifecycle_state is not null
+    select * from {{ ref('fct_lifecycle_states') }}
+    where is_current
 
 ),
 
-tag_values as (
+clocks as (
 
-    select * from {{ ref('tag_values') }}
-    where tag_code = 'lifecycle_state'
+    select * from {{ ref('int_clocks_resolved') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+    where member_id is not null and is_valid
+
+),
+
+last_orders as (
+
+    select
+        orders.member_id,
+        max(orders.business_date) as business_date
+    from orders
+    inner join clocks on orders.business_date < clocks.as_of_date
+    group by orders.member_id
 
 ),
 
 final as (
 
     select
-        member_tags.member_id,
-        member_tags.lifecycle_state,
-        tag_values.label_zh,
-        tag_values.label_en,
-        member_tags.days_since_last_order,
-        member_tags.as_of_date
-    from member_tags
-    left join tag_values on member_tags.lifecycle_state = tag_values.value_code
+        lifecycle_states.member_id,
+        lifecycle_states.lifecycle_state,
+        {{ segment_label('lifecycle', 'lifecycle_states.lifecycle_state', 'zh') }} as label_zh,
+        {{ segment_label('lifecycle', 'lifecycle_states.lifecycle_state', 'en') }} as label_en,
+        cast({{ days_between('last_orders.business_date', 'clocks.as_of_date') }} as integer) as days_since_last_order,
+        cast({{ days_between('lifecycle_states.valid_from', 'clocks.as_of_date') }} as integer) as days_in_state,
+        lifecycle_states.valid_from as in_state_since_date,
+        clocks.as_of_date
+    from lifecycle_states
+    cross join clocks
+    left join last_orders on lifecycle_states.member_id = last_orders.member_id
 
 )
 
