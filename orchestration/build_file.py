@@ -7,6 +7,7 @@ Whatever dbt builds belongs in dbt_project; opening the file belongs in `orchest
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -53,6 +54,41 @@ EVALUATIONS = {
     "is_leak_suspected": "boolean",
     "as_of_date": "date",
 }
+# What ml.segments gives, table by table (ml/segments/pipeline.py has the same names).
+SEGMENT_MEMBERS = {
+    "scheme": "varchar",
+    "member_id": "varchar",
+    "model_version": "varchar",
+    "cluster_code": "varchar",
+    "distance": "double",
+    "as_of_date": "date",
+}
+SEGMENT_CARDS = {
+    "scheme": "varchar",
+    "model_version": "varchar",
+    "cluster_code": "varchar",
+    "label_zh": "varchar",
+    "label_en": "varchar",
+    "verdict": "varchar",
+    "distinguished_by": "varchar",
+    "member_count": "bigint",
+    "cluster_count": "integer",
+    "member_rate": "double",
+    "silhouette": "double",
+    "stability": "double",
+    "is_published": "boolean",
+    "as_of_date": "date",
+}
+SEGMENT_PROFILES = {
+    "scheme": "varchar",
+    "model_version": "varchar",
+    "cluster_code": "varchar",
+    "feature": "varchar",
+    "cluster_mean": "double",
+    "population_mean": "double",
+    "z_score": "double",
+    "as_of_date": "date",
+}
 GATE_RESULTS = {
     "run_id": "varchar",
     "gate": "varchar",
@@ -68,6 +104,9 @@ PYTHON_TABLES = {
     "ml.churn_scores": SCORES,
     "ml.propensity_scores": SCORES,
     "ml.model_evaluations": EVALUATIONS,
+    "ml.segment_members": SEGMENT_MEMBERS,
+    "ml.segment_cards": SEGMENT_CARDS,
+    "ml.segment_profiles": SEGMENT_PROFILES,
     "ops.gate_results": GATE_RESULTS,
     **AUDIENCE_TABLES,
 }
@@ -326,6 +365,25 @@ def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.Dat
         connection.execute(f"create or replace temp table incoming as select {fields} from rows_to_write")  # noqa: S608
         connection.execute(f"delete from {table} where exists (select 1 from incoming where {match})")  # noqa: S608
         connection.execute(f"insert into {table} select * from incoming order by all")  # noqa: S608
+        connection.execute("commit")
+    except Exception:
+        connection.execute("rollback")
+        raise
+    finally:
+        connection.unregister("rows_to_write")
+
+
+def replace_cut(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame, as_of_date: date) -> None:
+    """Write `rows` to a Python table in place of all rows of this cut, also where there are none to write; all or nothing.
+
+    Raises KeyError for a table that PYTHON_TABLES does not declare.
+    """
+    fields = ", ".join(f'cast("{name}" as {type_}) as "{name}"' for name, type_ in PYTHON_TABLES[table].items())
+    connection.register("rows_to_write", rows)
+    try:
+        connection.execute("begin")
+        connection.execute(f"delete from {table} where as_of_date = ?", [as_of_date])  # noqa: S608  names of this module
+        connection.execute(f"insert into {table} select {fields} from rows_to_write order by all")  # noqa: S608
         connection.execute("commit")
     except Exception:
         connection.execute("rollback")

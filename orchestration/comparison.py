@@ -22,6 +22,8 @@ SCHEMAS = ("reference", "marts", "tags", "segments", "metrics", "ml")
 OF_EARLIER_RUNS = re.compile(
     r"tags\.(tags_[a-z]+_history|tag_(history|versions|distributions)|member_tags_long)"
     r"|segments\.(fct_audience_members|agg_audience_days|audience_catalogue)"
+    # Codes and names of clusters are those of the clusters that they continue.
+    r"|ml\.segment_(members|cards|profiles)|segments\.seg_(journey_clusters|ml_strata)"
 )
 # Columns that tell when something was computed or what of earlier runs it is compared with.
 CLOCKS = frozenset(

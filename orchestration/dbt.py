@@ -30,7 +30,7 @@ MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 _STAMP = PROJECT_DIR / "target" / "manifest.stamp"
 
 # One dbt invocation per group: as few as the gates between them allow, because each costs seconds of start-up.
-SCORES_STAGED = "stg_churn_scores stg_propensity_scores"
+SCORES_STAGED = "stg_churn_scores stg_propensity_scores stg_segment_members stg_segment_cards"
 WAREHOUSE_SELECT = "path:models/staging path:models/reference path:models/intermediate path:models/marts"
 FEATURES_SELECT = "path:models/features"
 ACTIVATION_SELECT = f"{SCORES_STAGED} path:models/tags path:models/segments path:models/metrics path:models/ops"
