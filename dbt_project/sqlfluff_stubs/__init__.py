@@ -84,6 +84,53 @@ brand_bot_events_per_minute = brand_bot_events_per_day = brand_purchase_horizon_
 brand_rfm_window_days = brand_training_cut_count = brand_training_cut_step_days = brand_purchase_horizon_days
 
 
+# macros/segments
+brand_lifecycle_new_days = brand_lifecycle_active_days = brand_lifecycle_dormant_days = brand_purchase_horizon_days
+brand_lifecycle_returned_days = brand_lifecycle_loyal_purchase_days = brand_purchase_horizon_days
+brand_lifecycle_loyal_window_days = brand_lifecycle_category_min_gaps = brand_purchase_horizon_days
+brand_rfm_high_score = brand_value_high_rate = brand_journey_window_days = brand_purchase_horizon_days
+brand_aipl_aware_days = brand_aipl_interest_days = brand_aipl_purchase_days = brand_purchase_horizon_days
+brand_aipl_loyal_window_days = brand_aipl_loyal_purchase_days = brand_aipl_positive_rating = brand_purchase_horizon_days
+brand_aipl_flow_days = brand_fast_active_days = brand_purchase_horizon_days
+
+
+def brand_rfm_migration_days() -> list[int]:
+    return [30, 90]
+
+
+brand_rfm_recency_limits = brand_rfm_frequency_limits = brand_rfm_monetary_limits = brand_rfm_migration_days
+
+
+def score_from(expression: str, limits: list[int]) -> str:
+    return f"score({expression})"
+
+
+score_up_to = score_from
+
+
+def rfm_tier_of(is_recent: str, is_frequent: str, is_high_spend: str) -> str:
+    return f"case when {is_recent} and {is_frequent} and {is_high_spend} then 'champion' end"
+
+
+def segment_label(scheme: str, expression: str, language: str) -> str:
+    return f"label({expression})"
+
+
+def segment_position(scheme: str, expression: str) -> str:
+    return f"height({expression})"
+
+
+def segment_codes(scheme: str) -> str:
+    return "(select 'none' as code)"
+
+
+def journey_steps() -> list[str]:
+    return ["search", "view"]
+
+
+journey_step = _expression("step")
+
+
 def order_keyed_materialization() -> str:
     return "incremental"
 

@@ -37,6 +37,8 @@ NAMES = {
 CUT_FROM_MARTS = {("int_visits_dated", "fct_events")}
 BUILD_WIDE = {"int_clocks_resolved", "int_as_of_dates_spined", "int_rows_dated", "int_identifiers_judged"}
 SCORES = {"stg_churn_scores", "stg_propensity_scores"}
+# Clusters that Python finds after the marts.
+CLUSTERS = {"stg_segment_members", "stg_segment_cards"}
 # Sums of events by member and day: what tags are made of, where reading every event again would cost the whole history.
 MEMBER_SUMS = {"agg_member_days", "agg_member_product_days"}
 # Asked by incremental models, through macros/incremental: which orders and dates a run must build again.
@@ -105,6 +107,7 @@ def reads_out_of_turn(folder: str, model: str, parent_folder: str, parent: str, 
     return not (
         parent in BUILD_WIDE
         or (folder == "tags" and parent in SCORES)
+        or (folder == "segments" and parent in CLUSTERS)
         or (folder == "ops" and parent_folder == "staging")
         or (parent in TOUCHED and "is_incremental()" in code and "touched_" in code)
     )
@@ -176,6 +179,8 @@ def test_models_read_in_turn(project: Project) -> None:
         ("features", "intermediate", "int_clocks_resolved", "", False),
         ("segments", "staging", "stg_churn_scores", "", True),
         ("tags", "staging", "stg_churn_scores", "", False),
+        ("segments", "staging", "stg_segment_cards", "", False),
+        ("metrics", "staging", "stg_segment_cards", "", True),
         ("ops", "staging", "stg_load_batches", "", False),
         ("ops", "intermediate", "int_refunds_matched", "", True),
         ("marts", "staging", "stg_members", "", False),
