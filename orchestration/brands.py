@@ -117,7 +117,12 @@ class Parameters(_Config):
     rfm_window_days: Days = 365
     rfm_recency_limits: Limits = [30, 90, 180, 270]  # days since the last purchase up to which it scores 5, 4, 3, 2
     rfm_frequency_limits: Limits = [2, 3, 5, 10]  # purchase days from which on they score 2, 3, 4, 5
-    rfm_monetary_limits: Limits = [200, 500, 1000, 3000]  # spend, in the brand's currency, from which on it scores 2, 3, 4, 5
+    rfm_monetary_limits: Limits = [
+        200,
+        500,
+        1000,
+        3000,
+    ]  # spend, in the brand's currency, from which on it scores 2, 3, 4, 5
     rfm_high_score: Annotated[int, Field(ge=2, le=5)] = 4  # by threshold, a dimension is high from this score on
     # The tiers at the cut are set against those so many days before.
     rfm_migration_days: Annotated[list[Days], Field(min_length=1, max_length=12)] = [30, 90]
@@ -132,7 +137,9 @@ class Parameters(_Config):
     aipl_positive_rating: Annotated[int, Field(ge=1, le=5)] = 4  # a review of so many of five stars makes loyal as well
     aipl_flow_days: Days = 30
     fast_active_days: Days = 180
-    journey_window_days: Days = 90  # what is done in so many days is a member's journey; longer costs more, and shows older habits
+    journey_window_days: Days = (
+        90  # what is done in so many days is a member's journey; longer costs more, and shows older habits
+    )
     # Above these rates nobody clicks by hand: the events are kept and marked is_bot. People reach 30 a minute and, on a sale
     # day, a few hundred a day; lower values start to mark eager buyers, higher ones let slow crawlers pass.
     bot_events_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 120

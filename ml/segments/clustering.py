@@ -7,6 +7,7 @@ Vectors in, centres and memberships out. What vectors mean belongs in `journeys`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,10 @@ def find_clusters(vectors: Vectors, recipe: Recipe) -> Clustering:
                 chosen = candidate
     if chosen is None:
         best = max(c.stability or 0.0 for c in candidates)
-        return Clustering(tuple(candidates), f"not stable: the best mean ARI over bootstraps is {best:.2f}, below {recipe.min_stability}")
+        return Clustering(
+            tuple(candidates),
+            f"not stable: the best mean ARI over bootstraps is {best:.2f}, below {recipe.min_stability}",
+        )
     centres = _by_size(vectors, fitted[chosen.cluster_count])
     assigned, distances = nearest(vectors, centres)
     return Clustering(tuple(candidates), "", centres, chosen, assigned, distances)
@@ -114,7 +118,8 @@ def stability_of(vectors: Vectors, centres: Vectors, recipe: Recipe) -> float:
 
 
 def _centres(vectors: Vectors, count: int, seed: int, attempts: int) -> Vectors:
-    model = KMeans(n_clusters=count, n_init=attempts, random_state=seed, max_iter=100).fit(vectors)
+    settings: dict[str, Any] = {"n_init": attempts, "random_state": seed, "max_iter": 100}
+    model = KMeans(n_clusters=count, **settings).fit(vectors)
     return np.round(np.asarray(model.cluster_centers_, dtype=np.float64), CENTRE_DECIMALS)
 
 

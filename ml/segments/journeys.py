@@ -48,7 +48,9 @@ def prepare(frame: pd.DataFrame) -> Prepared:
     return Prepared(known["member_id"].astype(str).tolist(), features, np.sqrt(shares), shares)
 
 
-def name_clusters(features: list[str], z_scores: NDArray[np.float64], means: NDArray[np.float64]) -> list[tuple[str, str]]:
+def name_clusters(
+    features: list[str], z_scores: NDArray[np.float64], means: NDArray[np.float64]
+) -> list[tuple[str, str]]:
     """A label (中文, English) for each cluster: the pairs that set it apart most and make a step in a hundred at the least."""
     labels: list[tuple[str, str]] = []
     for scores, shares in zip(z_scores, means, strict=True):

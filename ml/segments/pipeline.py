@@ -37,7 +37,16 @@ CARD_COLUMNS = (
     "is_published",
     "as_of_date",
 )
-PROFILE_COLUMNS = ("scheme", "model_version", "cluster_code", "feature", "cluster_mean", "population_mean", "z_score", "as_of_date")
+PROFILE_COLUMNS = (
+    "scheme",
+    "model_version",
+    "cluster_code",
+    "feature",
+    "cluster_mean",
+    "population_mean",
+    "z_score",
+    "as_of_date",
+)
 # Features named in a card; all of them are in the profiles.
 NAMED_FEATURES = 4
 
@@ -54,7 +63,11 @@ class Segmentation:
 
 
 def segment_members(
-    frame: pd.DataFrame, scheme: Scheme, as_of_date: date, earlier: StoredCentres | None = None, recipe: Recipe | None = None
+    frame: pd.DataFrame,
+    scheme: Scheme,
+    as_of_date: date,
+    earlier: StoredCentres | None = None,
+    recipe: Recipe | None = None,
 ) -> Segmentation:
     """Cluster the members of `frame` (one row per member_id, any order) as of a cut; `earlier` gives codes and labels.
 
@@ -199,7 +212,8 @@ def _page(scheme: Scheme, cards: pd.DataFrame, found: Clustering) -> str:
     if found.chosen is not None:
         lines += ["", "| code | 名称 | name | members | share | by standard deviations |", "|---|---|---|--:|--:|---|"]
         lines += [
-            f"| {row.cluster_code} | {row.label_zh} | {row.label_en} | {row.member_count} | {row.member_rate:.1%} | {row.distinguished_by} |"
-            for row in cards.itertuples()
+            f"| {row['cluster_code']} | {row['label_zh']} | {row['label_en']} | {row['member_count']} "
+            f"| {row['member_rate']:.1%} | {row['distinguished_by']} |"
+            for row in cards.to_dict("records")
         ]
     return "\n".join(lines) + "\n"

@@ -56,9 +56,7 @@ def load_newest(folder: Path, as_of_date: date) -> StoredCentres | None:
 
     Raises StoredCentresError for a file that is not one of `save_centres`.
     """
-    days = sorted(
-        path.parent.name for path in folder.glob(f"*/{CENTRES_FILE}") if _DATE.fullmatch(path.parent.name)
-    )
+    days = sorted(path.parent.name for path in folder.glob(f"*/{CENTRES_FILE}") if _DATE.fullmatch(path.parent.name))
     known = [day for day in days if day <= as_of_date.isoformat()]
     if not known:
         return None

@@ -53,11 +53,15 @@ def clustered_members(context: dg.AssetExecutionContext, brand_run: BrandRun):
     results = []
     for scheme, sql in ((JOURNEYS, JOURNEYS_SQL), (STRATA, STRATA_SQL)):
         folder = brand_run.settings.artifacts_dir / f"segments_{scheme.name}"
-        result = segment_members(brand_run.query(sql, [as_of_date]), scheme, as_of_date, load_newest(folder, as_of_date))
+        result = segment_members(
+            brand_run.query(sql, [as_of_date]), scheme, as_of_date, load_newest(folder, as_of_date)
+        )
         if result.stored is not None:
             save_centres(result.stored, result.card, folder)
         first = result.cards.iloc[0]
-        context.log.info(f"{scheme.name}: {first['verdict']}, {len(result.members)} members, {len(result.profiles)} figures")
+        context.log.info(
+            f"{scheme.name}: {first['verdict']}, {len(result.members)} members, {len(result.profiles)} figures"
+        )
         results.append(result)
     frames = {
         "segment_members": pd.concat([result.members for result in results]).loc[:, list(SEGMENT_MEMBERS)],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 
 import duckdb
 import pytest
-from rendered_models import model_sql
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rendered_models import model_sql
 
 AS_OF = date(2026, 7, 1)
 MOVES = {
@@ -46,7 +47,7 @@ def replayed(seen: date | None, purchases: set[date], windows: tuple[int, ...]) 
             continue
         silent = (day - past[-1]).days
         recent = [purchase for purchase in past if (day - purchase).days < loyal_window]
-        comebacks = [later for earlier, later in zip(past, past[1:], strict=False) if (later - earlier).days > active]
+        comebacks = [later for earlier, later in itertools.pairwise(past) if (later - earlier).days > active]
         if silent >= dormant:
             states[day] = "lost"
         elif silent >= active:
@@ -65,7 +66,9 @@ def replayed(seen: date | None, purchases: set[date], windows: tuple[int, ...]) 
 def stretches(histories: list[tuple[date | None, set[date]]], sql: str) -> list[list[tuple[str, date, date | None]]]:
     with duckdb.connect() as connection:
         connection.execute("create table dim_members (member_id varchar, first_seen_date date)")
-        connection.execute("create table fct_orders (order_id varchar, member_id varchar, is_valid boolean, business_date date)")
+        connection.execute(
+            "create table fct_orders (order_id varchar, member_id varchar, is_valid boolean, business_date date)"
+        )
         connection.execute(
             "create table fct_order_lines (order_id varchar, product_id varchar, line_kind varchar, product_kind varchar,"
             " is_void boolean, gross_amount decimal(18, 2))"
@@ -78,7 +81,9 @@ def stretches(histories: list[tuple[date | None, set[date]]], sql: str) -> list[
         for number, (seen, purchases) in enumerate(histories):
             connection.execute("insert into dim_members values (?, ?)", [f"m{number}", seen])
             for purchase in purchases:
-                connection.execute("insert into fct_orders values (?, ?, true, ?)", [f"{number}{purchase}", f"m{number}", purchase])
+                connection.execute(
+                    "insert into fct_orders values (?, ?, true, ?)", [f"{number}{purchase}", f"m{number}", purchase]
+                )
         rows = connection.execute(
             f"select member_id, lifecycle_state, valid_from, valid_to, is_current from ({sql}) order by member_id, valid_from"
         ).fetchall()
@@ -92,7 +97,8 @@ def stretches(histories: list[tuple[date | None, set[date]]], sql: str) -> list[
 days = st.integers(0, 420).map(lambda count: AS_OF - timedelta(count))
 # Purchases come singly and in runs, so that windows fill and end.
 purchases = st.lists(
-    st.tuples(days, st.sampled_from([0, 1, 2, 5, 13, 14, 27, 28, 29, 30, 31, 89, 90, 91, 180]), st.integers(1, 7)), max_size=4
+    st.tuples(days, st.sampled_from([0, 1, 2, 5, 13, 14, 27, 28, 29, 30, 31, 89, 90, 91, 180]), st.integers(1, 7)),
+    max_size=4,
 ).map(lambda runs: {first + timedelta(step * number) for first, step, count in runs for number in range(count)})
 
 
@@ -113,7 +119,7 @@ def test_states_are_those_of_a_replay_of_every_day(
         ]
         # Each day once, in order, from the first to the one before the cut.
         assert told == sorted(expected.items())
-        moves = [(before[0], after[0]) for before, after in zip(member, member[1:], strict=False)]
+        moves = [(before[0], after[0]) for before, after in itertools.pairwise(member)]
         assert set(moves) <= MOVES
 
 
@@ -127,13 +133,19 @@ def test_a_category_bought_half_as_often_has_longer_windows_and_never_more_than_
             "null::varchar as category_l1_code, null::varchar as category_l2_code from (values ('tea'), ('lamp'), ('soap')) as t(name)"
         )
         # Tea every 10 days, soap every 20, lamps every 100: the median of all gaps is 20.
-        rows = [("soap", 20 * n) for n in range(8)] + [("tea", 10 * n) for n in range(6)] + [("lamp", 100 * n) for n in range(4)]
+        rows = (
+            [("soap", 20 * n) for n in range(8)]
+            + [("tea", 10 * n) for n in range(6)]
+            + [("lamp", 100 * n) for n in range(4)]
+        )
         listed = ", ".join(f"('{kind}', '{kind}', {offset})" for kind, offset in rows)
         connection.execute(
             f"create table fct_orders as select kind || n as order_id, kind as member_id, true as is_valid, "
             f"date '{first}' + n as business_date, kind as product_id from (values {listed}) as t(kind, product_id, n)"
         )
-        connection.execute("create table dim_members as select distinct member_id, min(business_date) as first_seen_date from fct_orders group by 1")
+        connection.execute(
+            "create table dim_members as select distinct member_id, min(business_date) as first_seen_date from fct_orders group by 1"
+        )
         connection.execute(
             "create table fct_order_lines as select order_id, product_id, 'sale' as line_kind, 'goods' as product_kind, "
             "false as is_void, 1.00 as gross_amount from fct_orders"
