@@ -21,11 +21,29 @@ members as (
 
 in_tiers as (
 
-    select 'quintile' as variant, days_before, rfm_tier as tier, count(*) as member_count from rfm_history group by days_before, rfm_tier
+    select
+        'quintile' as variant,
+        days_before,
+        rfm_tier as tier,
+        count(*) as member_count
+    from rfm_history
+    group by days_before, rfm_tier
     union all
-    select 'threshold' as variant, days_before, threshold_tier as tier, count(*) as member_count from rfm_history group by days_before, threshold_tier
+    select
+        'threshold' as variant,
+        days_before,
+        threshold_tier as tier,
+        count(*) as member_count
+    from rfm_history
+    group by days_before, threshold_tier
     union all
-    select 'mean' as variant, days_before, mean_tier as tier, count(*) as member_count from rfm_history group by days_before, mean_tier
+    select
+        'mean' as variant,
+        days_before,
+        mean_tier as tier,
+        count(*) as member_count
+    from rfm_history
+    group by days_before, mean_tier
 
 ),
 

@@ -7,6 +7,7 @@ Vectors in, centres and memberships out. What vectors mean belongs in `journeys`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +118,8 @@ def stability_of(vectors: Vectors, centres: Vectors, recipe: Recipe) -> float:
 
 
 def _centres(vectors: Vectors, count: int, seed: int, attempts: int) -> Vectors:
-    model = KMeans(n_clusters=count, n_init=attempts, random_state=seed, max_iter=100).fit(vectors)
+    settings: dict[str, Any] = {"n_init": attempts, "random_state": seed, "max_iter": 100}
+    model = KMeans(n_clusters=count, **settings).fit(vectors)
     return np.round(np.asarray(model.cluster_centers_, dtype=np.float64), CENTRE_DECIMALS)
 
 

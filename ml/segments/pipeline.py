@@ -212,8 +212,8 @@ def _page(scheme: Scheme, cards: pd.DataFrame, found: Clustering) -> str:
     if found.chosen is not None:
         lines += ["", "| code | 名称 | name | members | share | by standard deviations |", "|---|---|---|--:|--:|---|"]
         lines += [
-            f"| {row.cluster_code} | {row.label_zh} | {row.label_en} | {row.member_count} | {row.member_rate:.1%} "
-            f"| {row.distinguished_by} |"
-            for row in cards.itertuples()
+            f"| {row['cluster_code']} | {row['label_zh']} | {row['label_en']} | {row['member_count']} "
+            f"| {row['member_rate']:.1%} | {row['distinguished_by']} |"
+            for row in cards.to_dict("records")
         ]
     return "\n".join(lines) + "\n"

@@ -90,10 +90,10 @@ def _measures(frame: pd.DataFrame) -> pd.DataFrame:
         f"{step}_rate": frame[into[step]].fillna(0).sum(axis=1).astype("float64") / steps.where(steps > 0, 1.0)
         for step in ("browse", "view", "content", "want")
     }
-    recency = frame["recency_days"].astype("float64")
+    recency = frame["recency_days"].to_numpy(dtype="float64", na_value=np.nan)
     return pd.DataFrame(
         {
-            "recency": np.exp(-recency / RECENCY_SCALE_DAYS).where(recency.notna(), 0.0),
+            "recency": np.nan_to_num(np.exp(-recency / RECENCY_SCALE_DAYS), nan=0.0),
             "order_count": _filled(frame, "order_count_180d"),
             "spend_amount": _filled(frame, "spend_amount_180d").clip(lower=0),
             "mean_order_amount": _filled(frame, "mean_order_amount_180d").clip(lower=0),
@@ -107,7 +107,7 @@ def _measures(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _filled(frame: pd.DataFrame, name: str) -> pd.Series:
-    return frame[name].astype("float64").fillna(0.0)
+    return pd.Series(np.nan_to_num(frame[name].to_numpy(dtype="float64", na_value=np.nan), nan=0.0), index=frame.index)
 
 
 STRATA = Scheme("strata", "S", prepare, name_clusters)

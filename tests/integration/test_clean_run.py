@@ -49,7 +49,7 @@ def test_batches_account_for_every_source_line(clean: Home, shop: small_brand.Sh
 def test_every_gate_passed_and_is_on_record(clean: Home) -> None:
     gates = clean.query("select gate, bool_and(is_passed), count(distinct run_id) from ops.gate_results group by gate")
     assert {gate for gate, *_ in gates} == {
-        "gate_raw", "dbt_warehouse", "gate_marts", "dbt_features", "gate_models", "dbt_activation", "gate_tags",
+        "gate_raw", "dbt_warehouse", "gate_marts", "dbt_features", "gate_models", "gate_segments", "dbt_activation", "gate_tags",
         "gate_audiences", "gate_publish",
     }  # fmt: skip
     assert all(is_passed and runs == 1 for _, is_passed, runs in gates)

@@ -17,7 +17,7 @@ from orchestration.brands import load_brand
 from orchestration.defs.ingest.gate_raw import quarantine_limit
 from orchestration.landing.land import entities
 from orchestration.quality.suite import Suite, run_suite
-from orchestration.quality.suites import audiences, marts, models, publish, raw, tags
+from orchestration.quality.suites import audiences, marts, models, publish, raw, segments, tags
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +32,7 @@ RECEIPT = (
 )
 STAYS = "segments.fct_audience_members"
 ONE_STAY = f"rowid = (select min(rowid) from {STAYS})"
+CLUSTERED_MEMBER = f"(select min(member_id) from ml.segment_members where scheme = 'strata' and as_of_date = {AS_OF})"
 SOME_MEMBER = "(select min(member_id) from ml.churn_scores where as_of_date = " + AS_OF + ")"
 
 
@@ -235,6 +236,27 @@ DEFECTS: list[tuple[str, str]] = [
         "tag_catalogue_coverage_rate_in_range",
         "update tags.tag_catalogue set coverage_rate = 1.1 where tag_code = 'lifecycle_state'",
     ),
+    ("segment_members_card_count_in_range", "delete from ml.segment_cards where scheme = 'journeys'"),
+    (
+        "segment_members_miscounted_cluster_count_is_zero",
+        "update ml.segment_cards set member_count = member_count + 1 where scheme = 'strata'",
+    ),
+    (
+        "segment_members_duplicate_member_count_is_zero",
+        f"insert into ml.segment_members select * from ml.segment_members where member_id = {CLUSTERED_MEMBER}",
+    ),
+    (
+        "segment_members_undescribed_member_count_is_zero",
+        f"update ml.segment_members set cluster_code = 'S99' where member_id = {CLUSTERED_MEMBER}",
+    ),
+    (
+        "segment_members_unknown_member_count_is_zero",
+        f"update ml.segment_members set member_id = 'm_?' where member_id = {CLUSTERED_MEMBER}",
+    ),
+    ("segment_cards_least_stability_in_range", "update ml.segment_cards set stability = 0.7 where scheme = 'strata'"),
+    ("segment_cards_largest_member_rate_in_range", "update ml.segment_cards set member_rate = 0.95"),
+    ("segment_cards_shared_label_count_is_zero", "update ml.segment_cards set label_zh = '同名'"),
+    ("segment_cards_unnamed_cluster_count_is_zero", "update ml.segment_cards set verdict = null"),
     ("seg_rfm_row_count_in_range", "delete from segments.seg_rfm"),
     (
         "seg_rfm_largest_member_rate_in_range",
@@ -328,6 +350,7 @@ def suites(clean: Home) -> list[Suite]:
         # The shop has no behaviour, receipts or refund file: their suites see empty tables, and what is planted in them.
         *marts.suites([*entities(brand), "events", "coupon_receipts", "refunds"]),
         *models.suites(MODELS),
+        *segments.SUITES,
         *tags.suites(entities(brand), has_tracking_plan=True),
         *audiences.SUITES,
         publish.RECONCILIATION,
@@ -416,4 +439,6 @@ UNREACHABLE = {
     "fct_orders_order_count_in_range",
     "churn_scores_row_count_in_range",
     "propensity_scores_row_count_in_range",
+    "segment_members_row_count_in_range",
+    "segment_cards_row_count_in_range",
 }

@@ -20,7 +20,7 @@ from orchestration.brands import BRAND_FILE
 from orchestration.landing.contract import load_contract
 from orchestration.quality import adapter
 from orchestration.quality.suite import Expectation, Outcome, Suite, SuiteResult, run_suite
-from orchestration.quality.suites import marts, models, publish, raw, tags
+from orchestration.quality.suites import marts, models, publish, raw, segments, tags
 from orchestration.quality.suites.expect import between, equal_columns, not_null, row_count, zero
 from orchestration.resources import BrandRun
 from orchestration.settings import Settings
@@ -268,6 +268,35 @@ CASES = [
         },
     ),
     Case(
+        segments.MEMBERS,
+        [
+            {
+                "scheme": scheme, "card_count": 3, "miscounted_cluster_count": 0, "duplicate_member_count": 0,
+                "undescribed_member_count": 0, "unknown_member_count": 0,
+            }
+            for scheme in ("journeys", "strata")
+        ],
+        {
+            "row_count_in_range": None,
+            "card_count_in_range": {"card_count": 0},
+            "miscounted_cluster_count_is_zero": {"miscounted_cluster_count": 1},
+            "duplicate_member_count_is_zero": {"duplicate_member_count": 1},
+            "undescribed_member_count_is_zero": {"undescribed_member_count": 1},
+            "unknown_member_count_is_zero": {"unknown_member_count": 1},
+        },
+    ),
+    Case(
+        segments.CARDS,
+        clean(least_stability=0.8, largest_member_rate=0.9, shared_label_count=0, unnamed_cluster_count=0),
+        {
+            "least_stability_in_range": {"least_stability": 0.799},
+            "largest_member_rate_in_range": {"largest_member_rate": 0.901},
+            "shared_label_count_is_zero": {"shared_label_count": 1},
+            "unnamed_cluster_count_is_zero": {"unnamed_cluster_count": 1},
+        },
+        unreachable="row_count_in_range",
+    ),
+    Case(
         tags.TRACKING_EVENTS,
         clean(absent_event_count=0, unplanned_event_count=0),
         {
@@ -330,6 +359,7 @@ def declared_suites() -> list[Suite]:
         *raw.suites({"order_lines": LIMIT, **dict.fromkeys(raw.CONTENT, LIMIT)}),
         *marts.suites(EVERYTHING),
         *models.suites({"churn_scores": "churn"}),
+        *segments.SUITES,
         *tags.suites(EVERYTHING, has_tracking_plan=True),
         publish.RECONCILIATION,
         publish.content(EVERYTHING),
@@ -380,6 +410,11 @@ def test_a_second_evaluation_row_fails() -> None:
     suite = MODEL_SUITES["evaluation"]
     frame = pd.DataFrame(FRAMES[suite.check_name] * 2)
     assert broken(run_suite(suite, frame)) == ["churn_scores_row_count_in_range"]
+
+
+def test_a_second_summary_of_cards_fails() -> None:
+    frame = pd.DataFrame(FRAMES[segments.CARDS.check_name] * 2)
+    assert broken(run_suite(segments.CARDS, frame)) == ["segment_cards_row_count_in_range"]
 
 
 def test_a_declined_model_passes_with_its_rates_unknown() -> None:

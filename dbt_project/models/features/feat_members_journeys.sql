@@ -66,8 +66,7 @@ final as (
         cast(sum(case when previous_step = 'start' then step_count else 0 end) as bigint) as journey_day_count,
         {%- for previous in ['start'] + steps %}
         {%- for step in steps %}
-        cast(sum(case when previous_step = '{{ previous }}' and step = '{{ step }}' then step_count else 0 end) as bigint)
-        as {{ previous }}_{{ step }}_count,
+        cast(sum(case when previous_step = '{{ previous }}' and step = '{{ step }}' then step_count else 0 end) as bigint) as {{ previous }}_{{ step }}_count,
         {%- endfor %}
         {%- endfor %}
         as_of_date

@@ -99,17 +99,13 @@ typical_cycle as (
 
 ),
 
--- The brand's windows are for its typical category. One that is bought half or twice as often has them halved or doubled, and
+-- The brand's windows are for its typical category. One that is bought half or twice as often has them doubled or halved, and
 -- never more: windows stay what the brand thinks of them.
-category_windows as (
+category_paces as (
 
     select
         category_cycles.category_name,
-        {% for name, days in [('active_days', active_days), ('dormant_days', dormant_days)] -%}
-        cast(round({{ days }} * greatest(
-            0.5, least(2.0, coalesce({{ ratio('category_cycles.cycle_days', 'typical_cycle.cycle_days') }}, 1.0))
-        )) as integer) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
+        greatest(0.5, least(2.0, coalesce({{ ratio('category_cycles.cycle_days', 'typical_cycle.cycle_days') }}, 1.0))) as pace
     from category_cycles
     cross join typical_cycle
     where {{ brand_lifecycle_category_min_gaps() }} > 0
@@ -136,18 +132,18 @@ windowed as (
     select
         purchase_days.member_id,
         purchase_days.business_date,
-        greatest({{ new_days }}, coalesce(category_windows.active_days, {{ active_days }})) as active_days,
+        greatest({{ new_days }}, cast(round({{ active_days }} * coalesce(category_paces.pace, 1.0)) as integer)) as active_days,
         greatest(
             {{ new_days }} + 1,
-            coalesce(category_windows.active_days, {{ active_days }}) + 1,
-            coalesce(category_windows.dormant_days, {{ dormant_days }})
+            cast(round({{ active_days }} * coalesce(category_paces.pace, 1.0)) as integer) + 1,
+            cast(round({{ dormant_days }} * coalesce(category_paces.pace, 1.0)) as integer)
         ) as dormant_days
     from purchase_days
     left join main_categories
         on purchase_days.member_id = main_categories.member_id
         and purchase_days.business_date = main_categories.business_date
         and main_categories.position = 1
-    left join category_windows on main_categories.category_name = category_windows.category_name
+    left join category_paces on main_categories.category_name = category_paces.category_name
 
 ),
 
@@ -213,6 +209,16 @@ ended as (
 
 ),
 
+first_days as (
+
+    select
+        member_id,
+        min(business_date) as business_date
+    from purchase_days
+    group by member_id
+
+),
+
 stretches as (
 
     select
@@ -225,8 +231,7 @@ stretches as (
         coalesce(first_days.business_date, clocks.as_of_date) as valid_to
     from members
     cross join clocks
-    left join (select member_id, min(business_date) as business_date from purchase_days group by member_id) as first_days
-        on members.member_id = first_days.member_id
+    left join first_days on members.member_id = first_days.member_id
     union all
     select
         member_id,

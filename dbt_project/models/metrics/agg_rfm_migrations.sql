@@ -25,7 +25,8 @@ rfm_history as (
 periods as (
 
     {% for days in brand_rfm_migration_days() %}
-    select cast({{ days }} as integer) as period_days{% if not loop.last %} union all{% endif %}
+    select cast({{ days }} as integer) as period_days
+    {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
 ),
@@ -35,11 +36,11 @@ paired as (
 
     select
         members.member_id,
-        periods.period_days,
-        {% for column in variants.values() -%}
+        {%- for column in variants.values() %}
         coalesce(earlier.{{ column }}, 'none') as {{ column }}_before,
-        coalesce(latest.{{ column }}, 'none') as {{ column }}_now{{ ',' if not loop.last }}
-        {% endfor %}
+        coalesce(latest.{{ column }}, 'none') as {{ column }}_now,
+        {%- endfor %}
+        periods.period_days
     from members
     cross join periods
     left join rfm_history as earlier

@@ -1,6 +1,3 @@
-{% set flow_days = brand_aipl_flow_days() %}
-{% set stages = ['loyal', 'purchase', 'interest', 'aware'] %}
-
 with members as (
 
     select * from {{ ref('dim_members') }}
@@ -70,74 +67,98 @@ unioned as (
 
 ),
 
--- age_days is 1 for the day before the cut, then and now; days at or after a cut have no age at it.
+-- The stage is asked for at the cut, and at the one before.
+cuts as (
+
+    select
+        'now' as moment,
+        as_of_date
+    from clocks
+    union all
+    select
+        'before' as moment,
+        {{ add_days('as_of_date', '-' ~ brand_aipl_flow_days()) }} as as_of_date
+    from clocks
+
+),
+
+-- age_days is 1 for the day before the cut; what comes at it or later is not known at it.
 aged as (
 
     select
         unioned.member_id,
         unioned.kind,
-        {{ days_between('unioned.business_date', 'clocks.as_of_date') }} as age_days
+        cuts.moment,
+        {{ days_between('unioned.business_date', 'cuts.as_of_date') }} as age_days
     from unioned
-    inner join clocks on unioned.business_date < clocks.as_of_date
+    inner join cuts on unioned.business_date < cuts.as_of_date
 
 ),
 
+-- Interest is awareness too, where the window of awareness is the longer one.
 measured as (
 
     select
         member_id,
-        {% for suffix, shift in [('now', 0), ('before', flow_days)] -%}
-        max(case when kind in ('aware', 'interest') and age_days - {{ shift }} between 1 and {{ brand_aipl_aware_days() }} then 1 else 0 end) as is_aware_{{ suffix }},
-        max(case when kind = 'interest' and age_days - {{ shift }} between 1 and {{ brand_aipl_interest_days() }} then 1 else 0 end) as is_interest_{{ suffix }},
-        max(case when kind = 'purchase' and age_days - {{ shift }} between 1 and {{ brand_aipl_purchase_days() }} then 1 else 0 end) as is_purchase_{{ suffix }},
-        case
-            when sum(case when kind = 'purchase' and age_days - {{ shift }} between 1 and {{ brand_aipl_loyal_window_days() }} then 1 else 0 end)
-                >= {{ brand_aipl_loyal_purchase_days() }} then 1
-            else max(case when kind = 'praise' and age_days - {{ shift }} between 1 and {{ brand_aipl_loyal_window_days() }} then 1 else 0 end)
-        end as is_loyal_{{ suffix }},
-        {% endfor -%}
-        max(case when kind in ('interest', 'purchase') and age_days <= {{ brand_fast_active_days() }} then 1 else 0 end) as is_active
+        moment,
+        count(case when kind in ('aware', 'interest') and age_days <= {{ brand_aipl_aware_days() }} then 1 end) as aware_day_count,
+        count(case when kind = 'interest' and age_days <= {{ brand_aipl_interest_days() }} then 1 end) as interest_day_count,
+        count(case when kind = 'purchase' and age_days <= {{ brand_aipl_purchase_days() }} then 1 end) as purchase_day_count,
+        count(case when kind = 'purchase' and age_days <= {{ brand_aipl_loyal_window_days() }} then 1 end) as recent_purchase_day_count,
+        count(case when kind = 'praise' and age_days <= {{ brand_aipl_loyal_window_days() }} then 1 end) as praise_day_count,
+        count(case when kind in ('interest', 'purchase') and age_days <= {{ brand_fast_active_days() }} then 1 end) as active_day_count
     from aged
-    group by member_id
+    group by member_id, moment
 
 ),
 
--- The highest stage wins. Aware is whoever was shown anything; interest needs a page opened or something done.
+-- The highest stage wins.
 staged as (
 
     select
-        members.member_id,
-        {% for suffix in ['now', 'before'] -%}
+        member_id,
+        moment,
         case
-            {% for stage in stages -%}
-            when measured.is_{{ stage }}_{{ suffix }} = 1 then '{{ stage }}'
-            {% endfor -%}
+            when recent_purchase_day_count >= {{ brand_aipl_loyal_purchase_days() }} or praise_day_count > 0 then 'loyal'
+            when purchase_day_count > 0 then 'purchase'
+            when interest_day_count > 0 then 'interest'
+            when aware_day_count > 0 then 'aware'
             else 'none'
-        end as stage_{{ suffix }},
-        {% endfor -%}
-        members.has_profile,
-        coalesce(measured.is_active, 0) = 1 as is_active
+        end as stage,
+        active_day_count > 0 as is_active
+    from measured
+
+),
+
+compared as (
+
+    select
+        members.member_id,
+        coalesce(latest.stage, 'none') as stage_now,
+        coalesce(earlier.stage, 'none') as stage_before,
+        members.has_profile as is_registered,
+        coalesce(latest.is_active, false) as is_active
     from members
-    left join measured on members.member_id = measured.member_id
+    left join staged as latest on members.member_id = latest.member_id and latest.moment = 'now'
+    left join staged as earlier on members.member_id = earlier.member_id and earlier.moment = 'before'
 
 ),
 
 final as (
 
     select
-        staged.member_id,
-        staged.stage_now as aipl_stage,
-        {{ segment_label('aipl', 'staged.stage_now', 'zh') }} as label_zh,
-        {{ segment_label('aipl', 'staged.stage_now', 'en') }} as label_en,
-        staged.stage_before as previous_aipl_stage,
-        {% for suffix in ['now', 'before'] -%}
-        {{ segment_position('aipl', 'staged.stage_' ~ suffix) }} as {{ 'aipl_level' if suffix == 'now' else 'previous_aipl_level' }},
-        {% endfor -%}
-        staged.has_profile as is_registered,
-        staged.is_active,
-        {{ add_days('clocks.as_of_date', '-' ~ flow_days) }} as previous_as_of_date,
+        compared.member_id,
+        compared.stage_now as aipl_stage,
+        {{ segment_label('aipl', 'compared.stage_now', 'zh') }} as label_zh,
+        {{ segment_label('aipl', 'compared.stage_now', 'en') }} as label_en,
+        compared.stage_before as previous_aipl_stage,
+        {{ segment_position('aipl', 'compared.stage_now') }} as aipl_level,
+        {{ segment_position('aipl', 'compared.stage_before') }} as previous_aipl_level,
+        compared.is_registered,
+        compared.is_active,
+        {{ add_days('clocks.as_of_date', '-' ~ brand_aipl_flow_days()) }} as previous_as_of_date,
         clocks.as_of_date
-    from staged
+    from compared
     cross join clocks
 
 )

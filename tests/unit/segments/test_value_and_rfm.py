@@ -89,8 +89,8 @@ def test_the_mean_tier_compares_with_the_mean_exactly() -> None:
     # Means: 20 days, 2 purchase days, 100.00. Whoever is at the mean is not above it.
     orders = [
         ("at-mean", Decimal(50), AS_OF - timedelta(20)), ("at-mean", Decimal(50), AS_OF - timedelta(25)),
-
-        ("above", Decimal("100.01"), AS_OF - timedelta(10)), ("above", Decimal(0), AS_OF - timedelta(11)), ("above", Decimal(0), AS_OF - timedelta(12)),
+        ("above", Decimal("100.01"), AS_OF - timedelta(10)), ("above", Decimal(0), AS_OF - timedelta(11)),
+        ("above", Decimal(0), AS_OF - timedelta(12)),
         ("below", Decimal("99.99"), AS_OF - timedelta(30)),
     ]  # fmt: skip
     sql = model_sql("segments/seg_rfm_history", **PARAMETERS)
