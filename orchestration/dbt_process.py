@@ -91,7 +91,7 @@ def _answer(request: dict[str, Any]) -> None:
         os.environ.update(request["environment"])
         code = run(request["arguments"])
         _close_build_file()
-        multiprocessing.util._exit_function()  # gives back the semaphores of dbt's locks
+        multiprocessing.util._exit_function()  # pyright: ignore[reportAttributeAccessIssue]  gives back dbt's semaphores
     except BaseException:
         code = code or 1
         traceback.print_exc(file=sys.stdout)
