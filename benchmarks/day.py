@@ -29,6 +29,8 @@ MODELS = (
     "path:models/reference",
     "path:models/intermediate",
     "path:models/marts",
+    "seg_rfm_history",  # what metrics of segments are made of
+    "seg_aipl",
     "path:models/metrics",
 )
 SCORES = ("stg_churn_scores", "stg_propensity_scores")

@@ -36,6 +36,8 @@ MODELS = (
     "path:models/reference",
     "path:models/intermediate",
     "path:models/marts",
+    "seg_rfm_history",  # what metrics of segments are made of
+    "seg_aipl",
     "path:models/metrics",
 )
 COMPARED = ("staging", "intermediate", "marts", "metrics", "restricted")
