@@ -17,8 +17,11 @@ from ml.segments.scheme import Prepared, Scheme
 RECENCY_SCALE_DAYS = 90.0
 # Standard scores beyond this are as far as any: one great spender must not make a stratum of their own.
 CLIP = 3.0
-# A stratum is called by an archetype only where it leans its way at least so much, in mean standard scores.
+# A stratum is called by an archetype only where it leans its way at least so much: in the archetype's first feature, and in
+# the mean of all, both in standard scores. A brand without behaviour has nobody who is engaged with content.
 MIN_FIT = 0.25
+# What no pairing can outweigh.
+NO_FIT = -1_000.0
 
 LABELS = {
     "recency": ("近期购买", "bought lately"),
@@ -34,7 +37,8 @@ LABELS = {
     "content_rate": ("看内容占比", "content"),
     "want_rate": ("加购收藏占比", "wishes"),
 }
-# Which way a stratum of the name leans. Three names are given by the inventory of tags, three are this project's.
+# Which way a stratum of the name leans, what the name speaks of first. Three names are common in the trade, three are this
+# project's proposals.
 ARCHETYPES: dict[tuple[str, str], dict[str, int]] = {
     ("核心复购", "core repurchasers"): {"order_count": 1, "spend_amount": 1, "recency": 1, "category_count": 1},
     ("价格敏感", "price-sensitive"): {"discount_rate": 1, "recency": 1, "order_count": 1, "mean_order_amount": -1},
@@ -66,11 +70,14 @@ def name_clusters(
     """A label (中文, English) for each stratum: an archetype that it fits, each given once, else what sets it apart most."""
     leans = np.array([[lean.get(name, 0) for name in features] for lean in ARCHETYPES.values()], dtype=np.float64)
     fits = z_scores @ (leans / np.abs(leans).sum(axis=1, keepdims=True)).T
+    for column, lean in enumerate(ARCHETYPES.values()):
+        first, way = next(iter(lean.items()))
+        fits[(z_scores[:, features.index(first)] * way < MIN_FIT) | (fits[:, column] < MIN_FIT), column] = NO_FIT
     rows, columns = linear_sum_assignment(-np.round(fits, 9))
     names = list(ARCHETYPES)
     labels: list[tuple[str, str]] = [_by_features(features, scores) for scores in z_scores]
     for row, column in zip(rows, columns, strict=True):
-        if fits[row, column] >= MIN_FIT:
+        if fits[row, column] > NO_FIT:
             labels[row] = names[column]
     return labels
 

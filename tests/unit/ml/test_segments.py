@@ -178,6 +178,14 @@ def test_strata_are_called_by_archetypes() -> None:
     assert most == {0: "core repurchasers", 1: "silent, not activated", 2: "content-engaged, not converted"}
 
 
+def test_nobody_is_engaged_with_content_where_there_is_none() -> None:
+    frame, _ = strata_frame()
+    silent = frame.assign(**dict.fromkeys(["step_count", "journey_day_count", *COLUMNS], np.nan))
+    result = segment_members(silent, STRATA, DAY, recipe=Recipe(cluster_counts=(2, 3)))
+    assert result.stored is not None
+    assert not any("content" in name or "wishes" in name or "explorers" in name for name in result.cards["label_en"])
+
+
 # ---- codes
 
 
