@@ -133,3 +133,14 @@ def test_value_tiers_keep_equals_together_and_need_a_prediction() -> None:
         ("edge", "edge", False), ("gold", "gold", True), ("past", "potential", False),
         ("rising", "edge", False), ("slow", "needs_activation", True), ("unscored", None, False),
     ]  # fmt: skip
+
+
+def test_a_brand_without_orders_has_no_rows_and_no_error() -> None:
+    empty = {
+        "dim_members": "select 'm1' as member_id",
+        "tags_prediction": "select 'm1' as member_id, cast(null as double) as purchase_propensity_score",
+        "seg_rfm_history": "select '' as member_id, 0 as days_before, '' as rfm_tier, '' as threshold_tier, '' as mean_tier where false",
+    }
+    for path in ("segments/seg_rfm_history", "segments/seg_value_tiers", "metrics/agg_rfm_migrations"):
+        sql = model_sql(path, **PARAMETERS, brand_value_high_rate=0.3, brand_has_orders=False)
+        assert rows(sql, [], **empty) == [], path
