@@ -30,7 +30,7 @@ tags:
       - {code: dormant, label_zh: 沉默客, label_en: 'dormant: past the active window'}
       - {code: lost, label_zh: 流失客, label_en: 'lost: past the dormant window'}
       - {code: returned, label_zh: 回流客, label_en: 'returned: bought again after having been dormant or lost'}
-  - {code: is_repeat_buyer, kind: flag, label_zh: 是否复购客, label_en: Bought on two or more days, type: boolean, default: 'false', goal: 复购分析 / repurchase, sql: 'count(*) >= 2'}
+  - {code: is_repeat_buyer, kind: flag, label_zh: 是否复购客, label_en: Bought on two or more days, type: boolean, default: 'false', goal: 复购分析 / repurchase, sql: count(age_days) >= 2}
   - {code: customer_age_days, kind: recency, drift: elapsed, label_zh: 首购至今天数, label_en: Days since the first order, type: integer, unit: days, goal: 生命周期 / lifecycle, sql: max(age_days)}
   - {code: purchase_cycle_days, kind: average, label_zh: 平均复购周期, label_en: Mean days between purchase days in the last 365 days, type: rate, unit: days, goal: 复购提醒 / replenishment reminders, sql: 'avg(case when age_days <= 365 then cast(gap_days as double) end)'}
   - {code: days_past_cycle, kind: trend, drift: elapsed, label_zh: 超出复购周期天数, label_en: Days by which the usual cycle is exceeded (negative = not yet due), type: rate, unit: days, goal: 复购提醒 / replenishment reminders, sql: 'min(age_days) - avg(case when age_days <= 365 then cast(gap_days as double) end)'}
@@ -41,7 +41,7 @@ tags:
   - {code: cycle_count_365d, kind: count, label_zh: 近365天复购次数, label_en: Gaps between purchase days in the last 365, type: integer, default: 0, unit: gaps, goal: 复购分析 / repurchase, sql: count(case when age_days <= 365 then gap_days end)}
   - {code: second_purchase_gap_days, kind: first_last, label_zh: 首购到二购天数, label_en: Days from the first to the second purchase day, type: integer, unit: days, goal: 二购转化 / second orders, sql: 'max(age_days) - max(case when gap_days is not null then age_days end)'}
   - {code: is_new_buyer_30d, kind: flag, label_zh: 是否近30天新客, label_en: First order in the last 30 days, type: boolean, default: 'false', goal: 新客培育 / new buyers, sql: 'coalesce(max(age_days) <= 30, false)'}
-  - {code: is_one_time_buyer, kind: flag, label_zh: 是否一次购客, label_en: Bought on one day only, type: boolean, default: 'false', goal: 二购转化 / second orders, sql: count(*) = 1}
+  - {code: is_one_time_buyer, kind: flag, label_zh: 是否一次购客, label_en: Bought on one day only, type: boolean, default: 'false', goal: 二购转化 / second orders, sql: count(age_days) = 1}
   - {code: is_returned_30d, kind: flag, label_zh: 是否近30天回流（间隔180天以上）, label_en: Bought in the last 30 days after 180 days or more without, type: boolean, default: 'false', goal: 回流培育 / members who came back, sql: count(case when age_days <= 30 and gap_days >= 180 then 1 end) > 0}
   - code: 'activity_level_{window}d'
     kind: tier
