@@ -221,6 +221,33 @@ def test_the_newest_cut_again_and_an_earlier_one_change_nothing(
     assert kept() == before
 
 
+def test_a_member_who_is_no_more_is_closed(
+    simulated: Settings, lived: tuple[Path, dict[date, dict[str, dict[str, object]]]], tmp_path: Path
+) -> None:
+    """A member merged into another has tags until the cut of the merge, and none from it on."""
+    copy, seen = lived
+    days = sorted(seen)
+    again = tmp_path / copy.name
+    shutil.copyfile(copy, again)
+    with warehouse.writer(again) as connection:
+        # As if the last cut had not been run.
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'tags' and table_name like 'tags\\_%\\_history' escape '\\'"
+        ).fetchall():
+            connection.execute(f"delete from tags.{name} where valid_from = ?", [days[-1]])
+            connection.execute(f"update tags.{name} set valid_to = null where valid_to = ?", [days[-1]])
+        gone = connection.execute("select min(member_id) from marts.dim_members").fetchone()
+        assert gone
+        connection.execute("delete from marts.dim_members where member_id = ?", list(gone))
+    run_tags(simulated, again, days[-1])
+    with warehouse.read_only(again) as connection:
+        for family in ("base", "transaction", "behaviour"):
+            stretches = connection.execute(
+                f"select valid_to from tags.tags_{family}_history where member_id = ? order by valid_from", list(gone)
+            ).fetchall()
+            assert stretches[-1] == (days[-1],), family
+
+
 def test_the_catalogue_compares_with_the_cut_before(
     lived: tuple[Path, dict[date, dict[str, dict[str, object]]]],
 ) -> None:

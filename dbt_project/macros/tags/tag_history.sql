@@ -7,12 +7,14 @@
     by the cut in order: a run of the newest cut again replaces what that cut had said, a run of an earlier one changes nothing.
 #}
 
-{# Pre-hook: what an earlier run of the same cut said is taken back. #}
+{# Pre-hook: what an earlier run of the newest cut said is taken back. An older cut takes nothing back: others stand on it. #}
 {% macro take_back_tag_history() -%}
     {%- if is_incremental() -%}
-    delete from {{ this }} where valid_from = (select clocks.as_of_date from {{ ref('int_clocks_resolved') }} as clocks);
+    {%- set cut = '(select clocks.as_of_date from ' ~ ref('int_clocks_resolved') ~ ' as clocks)' -%}
+    {%- set is_newest = cut ~ ' >= (select max(latest.valid_from) from ' ~ this ~ ' as latest)' -%}
+    delete from {{ this }} where valid_from = {{ cut }} and {{ is_newest }};
     update {{ this }} set valid_to = null
-    where valid_to = (select clocks.as_of_date from {{ ref('int_clocks_resolved') }} as clocks)
+    where valid_to = {{ cut }} and {{ is_newest }}
     {%- else -%}
     select 1 as nothing_to_take_back
     {%- endif -%}
@@ -32,7 +34,7 @@
             )
             or (
                 member_id not in (select current_tags.member_id from {{ ref('tags_' ~ family_code) }} as current_tags)
-                and (select clocks.as_of_date from {{ ref('int_clocks_resolved') }} as clocks) > (select max(latest.valid_from) from {{ this }} as latest)
+                and (select clocks.as_of_date from {{ ref('int_clocks_resolved') }} as clocks) >= (select max(latest.valid_from) from {{ this }} as latest)
             )
         )
     {%- else -%}
@@ -105,7 +107,10 @@
                 select newer.tag_code from {{ this }} as newer
                 where newer.valid_from = (select clocks.as_of_date from {{ ref('int_clocks_resolved') }} as clocks)
             )
-            or tag_code not in ('{{ codes | join("', '") }}')
+            or (
+                tag_code not in ('{{ codes | join("', '") }}')
+                and (select clocks.as_of_date from {{ ref('int_clocks_resolved') }} as clocks) >= (select max(latest.valid_from) from {{ this }} as latest)
+            )
         )
     {%- else -%}
     select 1 as nothing_to_close
