@@ -21,11 +21,14 @@ from sklearn.metrics import log_loss, roc_auc_score
 from ml.common import columns as col
 from ml.common.calibration import Calibrator, calibrate, fit_calibrator, usable_methods
 from ml.common.card import write_card
+from ml.common.checks import CHECK_COLUMNS, Check, check_rows
 from ml.common.estimators import RULES, SEED, candidates, fit, fit_candidates, predict
 from ml.common.evaluation import Metrics, evaluate, judge, metrics_row, single_feature_auc
 from ml.common.labels import build_labels, in_population
+from ml.common.leakage import ceiling_check, shift_check, shuffled_check
 from ml.common.splits import TimeSplit, TooFewCutsError, judging_split, mature_cuts, split_at, spread
 from ml.common.tasks import Task
+from ml.common.watching import input_drift, label_maturity, profile
 
 RECIPE_VERSION = 1  # raise it when code here changes what a model learns: it is part of every model_version
 MIN_CUT_GAP_DAYS = 7  # cuts closer than this tell nearly the same and cost the same again
@@ -53,6 +56,7 @@ class TrainResult:
     evaluation: pd.DataFrame = field(default_factory=lambda: _empty_evaluation())  # one row per candidate
     scores: pd.DataFrame = field(default_factory=lambda: _empty_scores())  # one row per member scored
     feature_names: list[str] = field(default_factory=list)
+    checks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CHECK_COLUMNS))  # a row per leak check
     card: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -123,6 +127,7 @@ def train_and_score(
         "validation": recipe.validation,
         "test": _champion_figures(evaluation),
         "feature_names": names,
+        "input_profile": profile(data.at(*_cuts_used(recipe, final_split))[0]),
         "data_hash": data_hash,
         "recipe_version": RECIPE_VERSION,
         "sklearn_version": sklearn.__version__,
@@ -138,6 +143,7 @@ def train_and_score(
         evaluation=evaluation,
         scores=scores,
         feature_names=names,
+        checks=check_rows(task.name, version, now, _leak_checks(data, split, prepared, purchase_days, task, now)),
         card=write_card(metadata, evaluation),
         metadata=metadata,
     )
@@ -353,6 +359,33 @@ def _evaluate_all(
             }
         )
     return pd.DataFrame(rows, columns=EVALUATION_COLUMNS)
+
+
+def _leak_checks(
+    data: _Data, split: TimeSplit, prepared: pd.DataFrame, purchase_days: pd.DataFrame, task: Task, now: pd.Timestamp
+) -> list[Check]:
+    """What this training can say of leaks: ceiling and shuffled labels on the test cut, shift on a cut two windows old."""
+    inputs, labels = data.at(split.at)
+    found = ceiling_check(inputs, labels, task.auc_ceiling)
+    found += shuffled_check(*data.at(*(split.fit_cuts or split.train_cuts)), inputs, labels)
+    horizon = pd.Timedelta(days=task.horizon_days)
+    closed_twice = mature_cuts(data.rows[col.AS_OF_DATE].unique(), 2 * task.horizon_days, now)
+    if closed_twice:
+        earlier, label = data.at(closed_twice[-1])
+        moved = prepared.loc[prepared[col.AS_OF_DATE] == closed_twice[-1], col.KEYS].reset_index(drop=True)
+        moved[col.AS_OF_DATE] += horizon
+        after = build_labels(purchase_days, moved, task.horizon_days, now)[col.LABEL].to_numpy()
+        found += shift_check(earlier, label, after if task.positive_is_order else 1 - after)
+    return found
+
+
+def watch_inputs(metadata: dict[str, Any], present: pd.DataFrame, task: Task, known_until: date) -> list[Check]:
+    """Input drift and label age of a version (its metadata) that scores `present`, the features of one as_of_date."""
+    asked = present.loc[in_population(present, task.active_days)]
+    taught = [*metadata["final_fit_cuts"], metadata["final_calibration_cut"]]
+    newest = pd.Timestamp(max(taught)) + pd.Timedelta(days=metadata["task"]["horizon_days"])
+    drift = input_drift(metadata["input_profile"], _as_inputs(asked, metadata["feature_names"]))
+    return [label_maturity(newest, pd.Timestamp(known_until)), *drift]
 
 
 def _champion_figures(evaluation: pd.DataFrame) -> dict[str, Any]:
