@@ -92,7 +92,7 @@ def shuffled_check(
         return []
     judge = judge or _tree_scores
     known = pd.concat([pd.Series(labels, index=rows.index) for rows, labels in parts])
-    known = known[~known.index.duplicated()]
+    known = known.loc[~known.index.duplicated()]
     aucs = []
     for seed in range(SHUFFLES):
         shuffled = pd.Series(np.random.default_rng(seed).permutation(known.to_numpy()), index=known.index)
@@ -121,4 +121,4 @@ def _sample(rows: pd.DataFrame, labels: np.ndarray) -> tuple[pd.DataFrame, np.nd
 
 def _tree_scores(train: pd.DataFrame, labels: np.ndarray, test: pd.DataFrame) -> np.ndarray:
     tree = DecisionTreeClassifier(min_samples_leaf=2, max_features="sqrt", random_state=SEED)
-    return tree.fit(train, labels).predict_proba(test)[:, 1]
+    return np.asarray(tree.fit(train, labels).predict_proba(test))[:, 1]

@@ -383,9 +383,10 @@ def watch_inputs(metadata: dict[str, Any], present: pd.DataFrame, task: Task, kn
     """Input drift and label age of a version (its metadata) that scores `present`, the features of one as_of_date."""
     asked = present.loc[in_population(present, task.active_days)]
     taught = [*metadata["final_fit_cuts"], metadata["final_calibration_cut"]]
-    newest = pd.Timestamp(max(taught)) + pd.Timedelta(days=metadata["task"]["horizon_days"])
+    newest: Any = pd.Timestamp(max(taught)) + pd.Timedelta(days=metadata["task"]["horizon_days"])
+    now: Any = pd.Timestamp(known_until)
     drift = input_drift(metadata["input_profile"], _as_inputs(asked, metadata["feature_names"]))
-    return [label_maturity(newest, pd.Timestamp(known_until)), *drift]
+    return [label_maturity(newest, now), *drift]
 
 
 def _champion_figures(evaluation: pd.DataFrame) -> dict[str, Any]:

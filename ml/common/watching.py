@@ -30,7 +30,7 @@ def profile(values: pd.DataFrame) -> dict[str, dict[str, Any]]:
     Bins hold about equal counts; a value that fills several is one bin. The last share is that of missing values. Plain numbers,
     to be kept as JSON beside the model.
     """
-    return {str(name): _profile_of(values[name]) for name in values.columns}
+    return {str(name): _profile_of(values.loc[:, name]) for name in values.columns}
 
 
 def population_stability_index(reference: np.ndarray, present: np.ndarray) -> float:
@@ -57,7 +57,7 @@ def input_drift(reference: dict[str, dict[str, Any]], present: pd.DataFrame) -> 
     """
     if present.empty:
         return []
-    return [_drift("input_drift", name, kept, present[name]) for name, kept in sorted(reference.items())]
+    return [_drift("input_drift", name, kept, present.loc[:, name]) for name, kept in sorted(reference.items())]
 
 
 def score_drift(earlier: pd.Series, present: pd.Series) -> list[Check]:
@@ -88,8 +88,8 @@ def label_maturity(newest_label_end: pd.Timestamp, known_until: pd.Timestamp) ->
     return Check("label_maturity_days", f"{newest_label_end:%Y-%m-%d}", days, 0, days >= 0)
 
 
-def _profile_of(values: pd.Series) -> dict[str, Any]:
-    numbers = pd.to_numeric(values).to_numpy(dtype=float)
+def _profile_of(values: Any) -> dict[str, Any]:
+    numbers = np.asarray(values, dtype=float)
     known = numbers[np.isfinite(numbers)]
     quantiles = np.quantile(known, np.arange(1, BINS) / BINS) if len(known) else np.array([])
     edges = np.unique(np.round(quantiles, 9))
@@ -103,8 +103,8 @@ def _shares(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.append(counts, len(numbers) - finite.sum()) / max(1, len(numbers))
 
 
-def _drift(check_name: str, subject: str, kept: dict[str, Any], present: pd.Series) -> Check:
-    numbers = pd.to_numeric(present).to_numpy(dtype=float)
+def _drift(check_name: str, subject: str, kept: dict[str, Any], present: Any) -> Check:
+    numbers = np.asarray(present, dtype=float)
     reference = np.asarray(kept["shares"], dtype=float)
     value = population_stability_index(reference, _shares(numbers, np.asarray(kept["edges"], dtype=float)))
     threshold = DRIFT + noise_floor(len(reference), kept["row_count"], len(numbers))
