@@ -127,7 +127,7 @@ def train_and_score(
         "validation": recipe.validation,
         "test": _champion_figures(evaluation),
         "feature_names": names,
-        "input_profile": profile(data.at(*_cuts_used(recipe, final_split))[0]),
+        "input_profile": _input_profile(data, _cuts_used(recipe, final_split)),
         "data_hash": data_hash,
         "recipe_version": RECIPE_VERSION,
         "sklearn_version": sklearn.__version__,
@@ -377,6 +377,11 @@ def _leak_checks(
         after = build_labels(purchase_days, moved, task.horizon_days, now)[col.LABEL].to_numpy()
         found += shift_check(earlier, label, after if task.positive_is_order else 1 - after)
     return found
+
+
+def _input_profile(data: _Data, cuts: tuple[pd.Timestamp, ...]) -> dict[str, dict[str, Any]]:
+    inputs, _ = data.at(*cuts)
+    return profile(inputs, data.rows.loc[inputs.index, col.AS_OF_DATE])
 
 
 def watch_inputs(metadata: dict[str, Any], present: pd.DataFrame, task: Task, known_until: date) -> list[Check]:

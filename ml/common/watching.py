@@ -6,13 +6,16 @@ leaks in `ml.common.leakage`.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
+from ml.common import columns as col
 from ml.common.checks import Check
+from ml.common.labels import labels_of
 
 BINS = 10
 DRIFT = 0.25  # PSI: below .1 nothing, .1 to .25 look, above .25 another population (the usual rule in credit scoring)
@@ -24,13 +27,18 @@ DECAY_ERRORS = 2  # standard errors of the observed rate, beside DECAY
 _SHARE_FLOOR = 1e-4  # an empty bin counts as this share: PSI would be infinite
 
 
-def profile(values: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def profile(values: pd.DataFrame, cuts: pd.Series | None = None) -> dict[str, dict[str, Any]]:
     """What a model's inputs looked like: per column the inner edges of at most BINS bins, their shares, and the rows.
 
-    Bins hold about equal counts; a value that fills several is one bin. The last share is that of missing values. Plain numbers,
-    to be kept as JSON beside the model.
+    Bins hold about equal counts; a value that fills several is one bin. The last share is that of missing values. With `cuts`, the
+    as_of_date of every row, also `cut_drift`: the largest PSI of one cut against all of them. Plain numbers, to be kept as JSON.
     """
-    return {str(name): _profile_of(values.loc[:, name]) for name in values.columns}
+    kept = {str(name): _profile_of(values.loc[:, name]) for name in values.columns}
+    if cuts is not None and cuts.nunique() > 1:
+        for name, column in kept.items():
+            parts = [_psi_of(column, part) for _, part in values.loc[:, name].groupby(cuts.to_numpy())]
+            column["cut_drift"] = round(max(parts), 9)
+    return kept
 
 
 def population_stability_index(reference: np.ndarray, present: np.ndarray) -> float:
@@ -52,7 +60,8 @@ def noise_floor(bins: int, reference_count: int, present_count: int) -> float:
 def input_drift(reference: dict[str, dict[str, Any]], present: pd.DataFrame) -> list[Check]:
     """One line per input of the model: PSI between its training rows (`profile`) and the rows scored now.
 
-    Columns that grow with the age of the data are no inputs (see `ml.common.columns`), so they raise no alarm. Nothing is said
+    What moved as far between the training cuts (messages come in campaigns) has been learnt from and raises no alarm. Columns
+    that grow with the age of the data are no inputs (see `ml.common.columns`), so they raise none either. Nothing is said
     where nobody is scored.
     """
     if present.empty:
@@ -82,6 +91,34 @@ def calibration_decay(scores: pd.Series, labels: np.ndarray, cut: pd.Timestamp) 
     return [Check("calibration_decay", f"{cut:%Y-%m-%d}", value, threshold, 1 / threshold <= value <= threshold)]
 
 
+def watch_scores(
+    earlier: pd.DataFrame,
+    present: pd.DataFrame,
+    purchase_days: pd.DataFrame,
+    positive_is_order: bool,
+    known_until: date,
+) -> tuple[list[Check], dict[str, list[Check]]]:
+    """Score drift against the run before, and calibration decay of the newest cut whose window has closed, by its version.
+
+    `earlier` has the scores of earlier cuts (member_id, model_version, horizon_days, score, as_of_date), `present` those given now.
+    """
+    if earlier.empty:
+        return [], {}
+    cuts = pd.to_datetime(earlier[col.AS_OF_DATE])
+    drift = score_drift(earlier.loc[cuts == cuts.max(), col.SCORE], present.loc[:, col.SCORE])
+    horizons = pd.to_timedelta(earlier[col.HORIZON_DAYS].to_numpy(), unit="D")
+    closed = cuts + horizons <= pd.Timestamp(known_until)
+    if not closed.any():
+        return drift, {}
+    cut: Any = cuts[closed].max()
+    decay = {}
+    for version, rows in earlier.loc[cuts == cut].sort_values(col.MEMBER_ID).groupby(col.MODEL_VERSION, sort=True):
+        horizon = int(rows[col.HORIZON_DAYS].iloc[0])
+        labels = labels_of(rows, purchase_days, horizon, known_until, positive_is_order)
+        decay[str(version)] = calibration_decay(rows.loc[:, col.SCORE], labels, cut)
+    return drift, decay
+
+
 def label_maturity(newest_label_end: pd.Timestamp, known_until: pd.Timestamp) -> Check:
     """Days between the end of the newest label window a model was taught and the end of what is known: never below 0."""
     days = (known_until - newest_label_end).days
@@ -104,8 +141,11 @@ def _shares(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def _drift(check_name: str, subject: str, kept: dict[str, Any], present: Any) -> Check:
-    numbers = np.asarray(present, dtype=float)
-    reference = np.asarray(kept["shares"], dtype=float)
-    value = population_stability_index(reference, _shares(numbers, np.asarray(kept["edges"], dtype=float)))
-    threshold = DRIFT + noise_floor(len(reference), kept["row_count"], len(numbers))
+    value = _psi_of(kept, present)
+    threshold = max(DRIFT, kept.get("cut_drift", 0)) + noise_floor(len(kept["shares"]), kept["row_count"], len(present))
     return Check(check_name, subject, value, threshold, value <= threshold)
+
+
+def _psi_of(kept: dict[str, Any], present: Any) -> float:
+    shares = _shares(np.asarray(present, dtype=float), np.asarray(kept["edges"], dtype=float))
+    return population_stability_index(np.asarray(kept["shares"], dtype=float), shares)

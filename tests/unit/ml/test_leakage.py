@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HORIZON, START, Shop, make_shop
 from sklearn.neighbors import KNeighborsClassifier
 
 from ml.common import pipeline
@@ -15,12 +14,13 @@ from ml.common.pipeline import TrainResult, train_and_score
 from ml.common.splits import TimeSplit, mature_cuts, split_at
 from ml.propensity.model import propensity_task
 
+START, HORIZON = pd.Timestamp("2024-01-01"), 28  # of the shop in conftest.py
 TASK = propensity_task(HORIZON, candidate_names=("recency_rule", "rfm_logistic"))
 KEYS = ["member_id", "as_of_date"]
 
 
 @pytest.fixture(scope="module")
-def result(shop: Shop) -> TrainResult:
+def result(shop) -> TrainResult:
     return train_and_score(shop.features, shop.purchase_days, TASK, shop.now)
 
 
@@ -28,7 +28,7 @@ def checks_of(result: TrainResult) -> dict[str, dict]:
     return {row["check_name"]: row for row in result.checks.to_dict("records")}
 
 
-def orders_until(shop: Shop, days_late: int, window: int = 90) -> pd.Series:
+def orders_until(shop, days_late: int, window: int = 90) -> pd.Series:
     """Orders of the last `window` days as counted `days_late` days after the cut: what a feature that is taken late knows."""
     merged = shop.features[KEYS].merge(shop.purchase_days, on="member_id")
     age = (merged["as_of_date"] - merged["business_date"]).dt.days
@@ -44,7 +44,7 @@ def test_honest_rows_pass_every_check(result: TrainResult) -> None:
     assert 0.6 < found["single_feature_auc"]["value"] < 0.9 and found["shuffled_labels"]["value"] < 0.03
 
 
-def test_the_same_rows_give_the_same_checks(shop: Shop, result: TrainResult) -> None:
+def test_the_same_rows_give_the_same_checks(shop, result: TrainResult) -> None:
     shuffled = shop.features.sample(frac=1, random_state=1), shop.purchase_days.sample(frac=1, random_state=2)
     again = train_and_score(*shuffled, TASK, shop.now)
     pd.testing.assert_frame_equal(again.checks, result.checks, check_exact=True)
@@ -59,7 +59,7 @@ def test_2_an_order_on_the_cut_is_the_label_and_one_at_its_end_is_neither() -> N
     assert labels.to_dict() == {"before": 0, "cut": 1, "last": 1, "end": 0}
 
 
-def test_3_a_training_cut_one_day_later_is_refused_by_split_and_by_labels(shop: Shop) -> None:
+def test_3_a_training_cut_one_day_later_is_refused_by_split_and_by_labels(shop) -> None:
     now = shop.now
     newest = now - pd.Timedelta(days=HORIZON)
     assert split_at([newest], HORIZON, now).train_cuts == (newest,)
@@ -72,7 +72,7 @@ def test_3_a_training_cut_one_day_later_is_refused_by_split_and_by_labels(shop: 
         build_labels(shop.purchase_days, rows, HORIZON, now)
 
 
-def test_3_with_the_split_broken_the_labels_still_refuse(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_3_with_the_split_broken_the_labels_still_refuse(shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planted leak: the split lets cuts in that are a day too young. Training stops; nothing is scored."""
     lenient = lambda cuts, horizon, at: mature_cuts(cuts, horizon - 1, at)  # noqa: E731
     monkeypatch.setattr(pipeline, "mature_cuts", lenient)
@@ -83,7 +83,7 @@ def test_3_with_the_split_broken_the_labels_still_refuse(shop: Shop, monkeypatch
         train_and_score(features, shop.purchase_days, TASK, shop.now)
 
 
-def test_5_an_evaluation_that_trains_on_what_it_judges_is_found(shop: Shop) -> None:
+def test_5_an_evaluation_that_trains_on_what_it_judges_is_found(shop) -> None:
     rng = np.random.default_rng(3)
     features = pd.DataFrame(rng.normal(size=(1500, 4)), columns=list("abcd"))
     labels = (rng.random(1500) < 0.3).astype(int)
@@ -94,7 +94,7 @@ def test_5_an_evaluation_that_trains_on_what_it_judges_is_found(shop: Shop) -> N
     assert not leaking.is_ok and leaking.value > 0.1
 
 
-def test_5_another_judge_can_be_asked(shop: Shop) -> None:
+def test_5_another_judge_can_be_asked(shop) -> None:
     rows = pd.DataFrame(np.random.default_rng(4).normal(size=(600, 3)))
     labels = np.arange(600) % 2
     seen = []
@@ -107,7 +107,7 @@ def test_5_another_judge_can_be_asked(shop: Shop) -> None:
     assert len(seen) == SHUFFLES and found.value == pytest.approx(0.5) and not found.is_ok
 
 
-def test_6_a_column_above_the_ceiling_is_named(shop: Shop) -> None:
+def test_6_a_column_above_the_ceiling_is_named(shop) -> None:
     ahead = orders_until(shop, HORIZON) - orders_until(shop, 0)
     leaking = train_and_score(shop.features.assign(knows_the_answer=ahead), shop.purchase_days, TASK, shop.now)
     found = checks_of(leaking)["single_feature_auc"]
@@ -115,9 +115,9 @@ def test_6_a_column_above_the_ceiling_is_named(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("days_late", [HORIZON // 2, HORIZON])
-def test_7_a_column_that_describes_the_label_window_is_found_below_the_ceiling(days_late: int) -> None:
+def test_7_a_column_that_describes_the_label_window_is_found_below_the_ceiling(new_shop, days_late: int) -> None:
     """Counted half a horizon late it stays far below the ceiling: only the window after shows what it is."""
-    shop = make_shop(8000, seed=6)
+    shop = new_shop(8000, seed=6)
     late = train_and_score(
         shop.features.assign(counted=orders_until(shop, days_late, 30)), shop.purchase_days, TASK, shop.now
     )

@@ -115,3 +115,15 @@ def test_rows_have_the_tables_columns() -> None:
     rows = check_rows("churn", "churn-1", DAY, [Check("score_drift", "scores", 0.12345678, 0.3, True)])
     assert list(rows.columns) == CHECK_COLUMNS and rows["value"].tolist() == [0.123457]
     assert list(check_rows("churn", "churn-1", DAY, []).columns) == CHECK_COLUMNS
+
+
+def test_what_moved_as_far_between_the_training_cuts_raises_no_alarm() -> None:
+    """Messages come in campaigns: a month without any is another population, but one that the model has seen."""
+    rng = np.random.default_rng(4)
+    months = pd.Series(np.repeat(pd.date_range("2024-01-01", periods=4, freq="MS"), 500))
+    touches = pd.DataFrame({"touches": rng.poisson(np.where(months.dt.month == 2, 0.0, 3.0))})
+    silent, many = pd.DataFrame({"touches": np.zeros(500)}), pd.DataFrame({"touches": np.full(500, 30.0)})
+    (seen,) = input_drift(profile(touches, months), silent)
+    (unseen,) = input_drift(profile(touches, months), many)
+    (without_cuts,) = input_drift(profile(touches), silent)
+    assert seen.is_ok and seen.value > DRIFT and not unseen.is_ok and not without_cuts.is_ok
