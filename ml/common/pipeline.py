@@ -20,17 +20,18 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from ml.common import columns as col
 from ml.common.calibration import Calibrator, calibrate, fit_calibrator, usable_methods
-from ml.common.card import write_card
+from ml.common.card import write_card, write_html_card
 from ml.common.checks import CHECK_COLUMNS, Check, check_rows
 from ml.common.estimators import RULES, SEED, candidates, fit, fit_candidates, predict
 from ml.common.evaluation import Metrics, evaluate, judge, metrics_row, single_feature_auc
+from ml.common.evidence import collect
 from ml.common.labels import build_labels, in_population
 from ml.common.leakage import ceiling_check, shift_check, shuffled_check
 from ml.common.splits import TimeSplit, TooFewCutsError, judging_split, mature_cuts, split_at, spread
 from ml.common.tasks import Task
 from ml.common.watching import input_drift, label_maturity, profile
 
-RECIPE_VERSION = 1  # raise it when code here changes what a model learns: it is part of every model_version
+RECIPE_VERSION = 2  # raise it when code here changes what a model learns: it is part of every model_version
 MIN_CUT_GAP_DAYS = 7  # cuts closer than this tell nearly the same and cost the same again
 MEMBER_FOLDS = 3
 AUC_TIE = 0.005  # candidates this close in AUC are told apart by log loss
@@ -58,6 +59,7 @@ class TrainResult:
     feature_names: list[str] = field(default_factory=list)
     checks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CHECK_COLUMNS))  # a row per leak check
     card: str = ""
+    card_html: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -108,7 +110,7 @@ def train_and_score(
     version, data_hash = _version(data, task, now)
     fitted = fit_candidates(task.candidate_names, names, *data.at(*(split.fit_cuts or split.train_cuts)))
     recipe = _choose(fitted, data, split, task)
-    evaluation = _evaluate_all(fitted, recipe, data, split, task, version)
+    evaluation, evidence = _evaluate_all(fitted, recipe, data, split, task, version)
     estimator, calibrator = _fit_recipe(recipe, data, final_split, task)
     present = prepared.loc[prepared[col.AS_OF_DATE] == now]
     scores = score_members(estimator, calibrator, present, names, task, version)
@@ -126,6 +128,7 @@ def train_and_score(
         "calibration_judged_by": recipe.calibration_judged_by,
         "validation": recipe.validation,
         "test": _champion_figures(evaluation),
+        "evidence": evidence,
         "feature_names": names,
         "input_profile": _input_profile(data, _cuts_used(recipe, final_split)),
         "data_hash": data_hash,
@@ -145,6 +148,7 @@ def train_and_score(
         feature_names=names,
         checks=check_rows(task.name, version, now, _leak_checks(data, split, prepared, purchase_days, task, now)),
         card=write_card(metadata, evaluation),
+        card_html=write_html_card(metadata, evaluation),
         metadata=metadata,
     )
 
@@ -331,12 +335,17 @@ def _fit_recipe(recipe: _Recipe, data: _Data, split: TimeSplit, task: Task) -> t
 
 def _evaluate_all(
     fitted: dict[str, BaseEstimator], recipe: _Recipe, data: _Data, split: TimeSplit, task: Task, version: str
-) -> pd.DataFrame:
-    """One row per candidate (fitted on the fit cuts, not calibrated) and one for the champion, all on the test cut."""
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """One row per candidate (fitted on the fit cuts, not calibrated) and one for the champion, all on the test cut.
+
+    Beside them what the card draws of the champion (`ml.common.evidence`).
+    """
     inputs, labels = data.at(split.at)
     champion, calibrator = _fit_recipe(recipe, data, split, task)
     results = {name: evaluate(labels, predict(model, inputs)) for name, model in fitted.items()}
-    results["champion"] = evaluate(labels, calibrate(calibrator, predict(champion, inputs)))
+    scores = calibrate(calibrator, predict(champion, inputs))
+    results["champion"] = evaluate(labels, scores)
+    evidence = collect(lambda rows: calibrate(calibrator, predict(champion, rows)), inputs, labels, scores)
     best_rule = max(metrics.auc for name, metrics in results.items() if name in RULES)
     feature_aucs = single_feature_auc(inputs, labels)
     rows = []
@@ -358,7 +367,7 @@ def _evaluate_all(
                 col.AS_OF_DATE: split.at,
             }
         )
-    return pd.DataFrame(rows, columns=EVALUATION_COLUMNS)
+    return pd.DataFrame(rows, columns=EVALUATION_COLUMNS), evidence
 
 
 def _leak_checks(

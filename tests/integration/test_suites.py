@@ -214,10 +214,7 @@ DEFECTS: list[tuple[str, str]] = [
     ),
     ("churn_scores_watched_or_declined_count_in_range", "delete from ml.model_monitoring"),
     ("churn_scores_unregistered_score_count_is_zero", "delete from ml.model_registry where model_name = 'churn'"),
-    *(
-        (f"churn_scores_{check}_alarm_count_is_zero", alarm(check))
-        for check, *_ in models.WATCHED
-    ),
+    *((f"churn_scores_{check}_alarm_count_is_zero", alarm(check)) for check, *_ in models.WATCHED),
     ("churn_scores_auc_in_range", f"update ml.model_evaluations set auc = 0.49 where {evaluation_of('churn_scores')}"),
     (
         "member_tags_member_count_equals_tagged_member_count",

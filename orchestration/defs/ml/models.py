@@ -69,6 +69,16 @@ def _champion_figures(evaluation: pd.DataFrame) -> dict[str, float]:
     return {str(name): float(value) for name, value in champion.iloc[0].items()} if len(champion) else {}
 
 
+def _card_link(brand_run: BrandRun, settled: Settled) -> dict[str, dg.MetadataValue]:
+    """Where the card of the version that scored lies, for a browser."""
+    from ml.common.artifacts import HTML_CARD_FILE
+
+    if settled.scorer is None:
+        return {}
+    folder = brand_run.settings.artifacts_dir / settled.scorer["task"]["name"] / settled.scorer["model_version"]
+    return {"card_file": dg.MetadataValue.path(str(folder / HTML_CARD_FILE))}
+
+
 def _moment(brand_run: BrandRun, as_of_date: date) -> Moment:
     known_at = brand_run.query("select known_at from intermediate.int_clocks_resolved").iloc[0]["known_at"]
     return Moment(as_of_date, known_at.to_pydatetime(), datetime.now(UTC))
@@ -170,6 +180,7 @@ def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
                 "status": result.status,
                 "dagster/row_count": len(settled.scores),
                 "card": dg.MetadataValue.md(result.card),
+                **_card_link(brand_run, settled),
                 **figures,
             },
         )

@@ -208,7 +208,7 @@ def test_every_candidate_scores_the_same_after_saving_and_loading(shop, candidat
     result = train_and_score(shop.features, shop.purchase_days, task, shop.now)
     assert result.metadata["candidate"] == candidate
     folder = save_artifact(result, tmp_path)
-    assert sorted(file.name for file in folder.iterdir()) == ["card.md", "metadata.json", "model.skops"]
+    assert sorted(file.name for file in folder.iterdir()) == ["card.html", "card.md", "metadata.json", "model.skops"]
     loaded = load_artifact(folder)
     assert loaded.task == task and loaded.metadata == json.loads(json.dumps(result.metadata))
     present = shop.features[shop.features["as_of_date"] == shop.now]
