@@ -190,7 +190,7 @@ def log_of(settings: Settings, model: str) -> list[Entry]:
 def promote(settings: Settings, model: str, version: str, reason: str) -> Entry:
     """Make a version champion, by an operator: the next run scores with it, and no run replaces it until it is released.
 
-    Raises UnknownVersionError for a version that cannot be promoted, UntrustedModelError for an artifact that must not be loaded.
+    Raises UnknownVersionError for a version that cannot be promoted, also because its artifact is gone or must not be loaded.
     """
     return _decide(settings, model, lambda log, at: promoted(log, version, reason, at))
 
@@ -206,11 +206,17 @@ def release(settings: Settings, model: str, reason: str) -> Entry:
 
 
 def _decide(settings: Settings, model: str, change: Callable[[list[Entry], datetime], list[Entry]]) -> Entry:
+    from ml.common.artifacts import UntrustedModelError
+
     with brand_lock(settings):
         log = change(log_of(settings, model), datetime.now(UTC))
         crowned = champion(log)
         assert crowned is not None
-        if _read_back(settings.artifacts_dir, crowned) is None:
+        try:
+            model_files = _read_back(settings.artifacts_dir, crowned)
+        except UntrustedModelError as refused:
+            raise UnknownVersionError(str(refused)) from refused
+        if model_files is None:
             raise UnknownVersionError(
                 f"the artifact of {crowned.model_version} is gone: there is no {settings.artifacts_dir / crowned.artifact_path}"
             )

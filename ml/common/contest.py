@@ -101,7 +101,7 @@ def _against(
         if rows.empty:
             return Verdict("champion", f"the recipe of {name} ({old['candidate']}) is no candidate any more")
         rival_auc = float(rows.iloc[0])
-        figures = f"AUC {test['auc']:.4f} against {rival_auc:.4f} of its recipe ({old['candidate']})"
+        figures = f"AUC {test['auc']:.4f} against {rival_auc:.4f} of the recipe ({old['candidate']})"
         is_worse = test["auc"] < rival_auc - AUC_TOLERANCE
     said = f"on {cut:%Y-%m-%d} {figures} of {name}"
     return Verdict("challenger", f"worse than the champion: {said}") if is_worse else Verdict("champion", said)

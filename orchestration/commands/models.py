@@ -51,10 +51,9 @@ ReasonOption = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", hel
 @contextmanager
 def _settings(brand: str | None) -> Iterator[Settings]:
     with exit_codes():
-        from ml.common.artifacts import UntrustedModelError
         from ml.common.registry import UnknownVersionError
 
-        with exit_codes({UnknownVersionError: USAGE, UntrustedModelError: FAILED}):
+        with exit_codes({UnknownVersionError: USAGE}):
             yield load_settings(brand)
 
 

@@ -148,7 +148,7 @@ def test_a_young_champion_is_not_asked_about_labels_it_was_taught(new_shop, tmp_
     )
     lost = settled(tmp_path / "lost", shop, old)
     lost = settled(tmp_path / "lost", next_day, other)
-    assert lost.log[-1].status == "challenger" and "of its recipe (rfm_logistic)" in lost.log[-1].reason
+    assert lost.log[-1].status == "challenger" and "of the recipe (rfm_logistic)" in lost.log[-1].reason
 
 
 def test_an_operators_choice_outlives_better_versions_until_it_is_released(new_shop, tmp_path: Path) -> None:
