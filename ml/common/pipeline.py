@@ -370,6 +370,22 @@ def _evaluate_all(
     return pd.DataFrame(rows, columns=EVALUATION_COLUMNS), evidence
 
 
+def evaluation_row(metadata: dict[str, Any]) -> pd.DataFrame:
+    """The `champion` row of a version's evaluation, from its metadata: what is known of a version that scores without being trained."""
+    test, task = metadata["test"], metadata["task"]
+    row = {
+        **test,
+        col.MODEL_NAME: task["name"],
+        col.MODEL_VERSION: metadata["model_version"],
+        "candidate": "champion",
+        "split": "test",
+        col.HORIZON_DAYS: task["horizon_days"],
+        "is_champion": True,
+        col.AS_OF_DATE: pd.Timestamp(metadata["test_cut"]),
+    }
+    return pd.DataFrame([row], columns=EVALUATION_COLUMNS)
+
+
 def _leak_checks(
     data: _Data, split: TimeSplit, prepared: pd.DataFrame, purchase_days: pd.DataFrame, task: Task, now: pd.Timestamp
 ) -> list[Check]:

@@ -136,14 +136,14 @@ def _checks(
     ],
 )
 def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
-    from ml.common.pipeline import TrainResult, train_and_score
+    from ml.common.pipeline import TrainResult, evaluation_row, train_and_score
 
     as_of_date = brand_run.as_of_date()
     features = brand_run.query(FEATURES_SQL)
     purchase_days = brand_run.query(PURCHASE_DAYS_SQL, [as_of_date])
     published = brand_run.query("select * from ml.model_registry")
     moment = _moment(brand_run, as_of_date)
-    evaluations, decisions, monitored = [], [], []
+    evaluations, scored_by, decisions, monitored = [], [], [], []
     for table, task in _tasks(brand_run).items():
         if purchase_days.empty:
             result = TrainResult(task, "not_trained", _no_orders(brand_run, as_of_date))
@@ -156,6 +156,10 @@ def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
         else:
             context.log.warning(f"{task.name}: not trained: {result.reason}")
             evaluations.append(_declined(task, result.reason, as_of_date))
+        if settled.scorer is not None and settled.scorer["model_version"] != result.model_version:
+            scored_by.append(
+                evaluation_row(settled.scorer)
+            )  # trained by an earlier run, of which this file may know nothing
         earlier = brand_run.query(EARLIER_SCORES_SQL.format(table=f"ml.{table}"), [as_of_date])
         checks = _checks(result, settled, earlier, features, purchase_days, as_of_date)
         # One as_of_date has the scores of one version, or of none: what an earlier run of the same day wrote goes.
@@ -186,6 +190,8 @@ def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
         )
     rows, registry = pd.concat(evaluations, ignore_index=True), pd.concat(decisions, ignore_index=True)
     brand_run.write_rows("ml.model_evaluations", rows.loc[:, list(EVALUATIONS)], key=("model_version",))
+    for row in scored_by:
+        brand_run.write_rows("ml.model_evaluations", row.loc[:, list(EVALUATIONS)], key=("model_version", "candidate"))
     yield dg.MaterializeResult(
         asset_key=["ml", "model_evaluations"],
         metadata={"dagster/row_count": len(rows), "evaluated_at": datetime.now(UTC).isoformat()},
