@@ -40,41 +40,55 @@ lost as (
 
 ),
 
--- What the new batches bring, and what others have of the events that are open.
-judged as (
+-- Rows that others have of the events that are open.
+opened as (
 
     select
-        events.*,
-        {{ entity_id('events.source_system', 'events.event_key') }} as event_id
-    from {{ source('raw', 'events') }} as events
-    inner join new_batches on events.batch_id = new_batches.batch_id
-    union all
-    select
-        events.*,
-        {{ entity_id('events.source_system', 'events.event_key') }} as event_id
+        {{ entity_id('events.source_system', 'events.event_key') }} as event_id, events.batch_id, events.change_sequence,
+        events.source_row_number, events.changed_at, events.loaded_at
     from {{ source('raw', 'events') }} as events
     inner join batches on events.batch_id = batches.batch_id
-    left join new_batches on events.batch_id = new_batches.batch_id
     where
-        new_batches.batch_id is null
+        events.batch_id not in (select new_batches.batch_id from new_batches)
+        {% if window_start() and window_end() -%}
         and (
             {{ entity_id('events.source_system', 'events.event_key') }} in (select lost.event_id from lost)
             or {{ is_in_window(business_date('events.occurred_at')) }}
         )
+        {%- else -%}
+        and {{ entity_id('events.source_system', 'events.event_key') }} in (select lost.event_id from lost)
+        {%- endif %}
 
 ),
 
--- Keys that come twice, or are staged already.
+-- By their keys and versions alone: the other columns are fetched for the rows that stay.
+judged as (
+
+    select
+        {{ entity_id('events.source_system', 'events.event_key') }} as event_id, events.batch_id, events.change_sequence,
+        events.source_row_number, events.changed_at, events.loaded_at
+    from {{ source('raw', 'events') }} as events
+    inner join new_batches on events.batch_id = new_batches.batch_id
+    union all
+    select opened.event_id, opened.batch_id, opened.change_sequence, opened.source_row_number, opened.changed_at, opened.loaded_at
+    from opened
+
+),
+
+-- Keys that come twice, are staged already, or are open.
 contested as (
 
-    select event_id
+    select judged.event_id
     from judged
-    group by event_id
+    group by judged.event_id
     having count(*) > 1
     union
     select staged.event_id
     from {{ this }} as staged
     where staged.event_id in (select judged.event_id from judged)
+    union
+    select opened.event_id
+    from opened
 
 ),
 
@@ -110,17 +124,18 @@ newest as (
 -- A staged row that is still the newest stays where it is.
 kept as (
 
-    select judged.*
-    from judged
-    left join contested on judged.event_id = contested.event_id
+    select events.*
+    from {{ source('raw', 'events') }} as events
+    inner join new_batches on events.batch_id = new_batches.batch_id
+    left join contested on {{ entity_id('events.source_system', 'events.event_key') }} = contested.event_id
     where contested.event_id is null
     union all
-    select judged.*
-    from judged
+    select events.*
+    from {{ source('raw', 'events') }} as events
     inner join newest
-        on judged.event_id = newest.event_id
-        and judged.batch_id = newest.batch_id
-        and coalesce(judged.source_row_number, -1) = coalesce(newest.source_row_number, -1)
+        on events.batch_id = newest.batch_id
+        and {{ entity_id('events.source_system', 'events.event_key') }} = newest.event_id
+        and coalesce(events.source_row_number, -1) = coalesce(newest.source_row_number, -1)
     where not newest.is_staged
 
 ),
