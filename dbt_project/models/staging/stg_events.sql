@@ -5,6 +5,7 @@
 
 {#- Sources and the table itself are named where they are read: a common table would be written out whole, with all its history. -#}
 {% if is_incremental() %}
+{%- set has_open = has_open_rows(this, 'events') %}
 with batches as (
 
     select batch_id from {{ ref('stg_load_batches') }}
@@ -28,6 +29,7 @@ new_batches as (
 
 ),
 
+{% if has_open %}
 -- Events whose row came with a batch that a newer one of its file has replaced. Another batch may still have them.
 lost as (
 
@@ -61,6 +63,7 @@ opened as (
 
 ),
 
+{% endif %}
 -- By their keys and versions alone: the other columns are fetched for the rows that stay.
 judged as (
 
@@ -69,9 +72,11 @@ judged as (
         events.source_row_number, events.changed_at, events.loaded_at
     from {{ source('raw', 'events') }} as events
     inner join new_batches on events.batch_id = new_batches.batch_id
+    {% if has_open %}
     union all
     select opened.event_id, opened.batch_id, opened.change_sequence, opened.source_row_number, opened.changed_at, opened.loaded_at
     from opened
+    {% endif %}
 
 ),
 
@@ -86,9 +91,11 @@ contested as (
     select staged.event_id
     from {{ this }} as staged
     where staged.event_id in (select judged.event_id from judged)
+    {% if has_open %}
     union
     select opened.event_id
     from opened
+    {% endif %}
 
 ),
 
@@ -106,37 +113,56 @@ rivals as (
     from {{ this }} as staged
     where
         staged.event_id in (select contested.event_id from contested)
+        {% if has_open %}
         and staged.event_id not in (select lost.event_id from lost)
+        {% endif %}
 
 ),
 
-newest as (
+ranked as (
 
-    select rivals.*
+    select
+        rivals.*,
+        row_number() over (
+            partition by rivals.event_id
+            {{ newest_first('rivals') }}
+        ) as place
     from rivals
-    qualify row_number() over (
-        partition by rivals.event_id
-        {{ newest_first('rivals') }}
-    ) = 1
 
 ),
 
--- A staged row that is still the newest stays where it is.
+outdone as (
+
+    select ranked.batch_id, ranked.source_row_number
+    from ranked
+    where ranked.place > 1 and not ranked.is_staged
+
+),
+
+-- What the new batches bring and nothing outdoes: a staged row that is still the newest stays where it is. Of the open events, the
+-- newest that others have.
 kept as (
 
     select events.*
     from {{ source('raw', 'events') }} as events
     inner join new_batches on events.batch_id = new_batches.batch_id
-    left join contested on {{ entity_id('events.source_system', 'events.event_key') }} = contested.event_id
-    where contested.event_id is null
+    left join outdone
+        on events.batch_id = outdone.batch_id
+        and coalesce(events.source_row_number, -1) = coalesce(outdone.source_row_number, -1)
+    where outdone.batch_id is null
+    {% if has_open %}
     union all
     select events.*
     from {{ source('raw', 'events') }} as events
-    inner join newest
-        on events.batch_id = newest.batch_id
-        and {{ entity_id('events.source_system', 'events.event_key') }} = newest.event_id
-        and coalesce(events.source_row_number, -1) = coalesce(newest.source_row_number, -1)
-    where not newest.is_staged
+    inner join ranked
+        on events.batch_id = ranked.batch_id
+        and {{ entity_id('events.source_system', 'events.event_key') }} = ranked.event_id
+        and coalesce(events.source_row_number, -1) = coalesce(ranked.source_row_number, -1)
+    where
+        ranked.place = 1
+        and not ranked.is_staged
+        and events.batch_id not in (select new_batches.batch_id from new_batches)
+    {% endif %}
 
 ),
 
