@@ -11,12 +11,6 @@
     common table would be written out whole.
 -#}
 {%- set is_page = "visit_role = 'page'" %}
-{%- set is_wanted -%}
-{{ is_of_a_visit('told') }}
-        {% if is_incremental() -%}
-        and told.business_date not in (select distinct kept.business_date from {{ this }} as kept)
-        {% endif -%}
-{%- endset %}
 
 with instants as (
 
@@ -27,7 +21,10 @@ with instants as (
         {{ instant_microseconds('told.event_at') }} as event_microseconds
     from {{ ref('fct_events') }} as told
     where
-        {{ is_wanted }}
+        {{ is_of_a_visit('told') }}
+        {% if is_incremental() %}
+        and told.business_date not in (select distinct kept.business_date from {{ this }} as kept)
+        {% endif %}
 
 ),
 
@@ -103,7 +100,10 @@ placed as (
         and {{ instant_microseconds('told.event_at') }} >= bounded.first_microseconds
         and (bounded.next_microseconds is null or {{ instant_microseconds('told.event_at') }} < bounded.next_microseconds)
     where
-        {{ is_wanted }}
+        {{ is_of_a_visit('told') }}
+        {% if is_incremental() %}
+        and told.business_date not in (select distinct kept.business_date from {{ this }} as kept)
+        {% endif %}
 
 ),
 

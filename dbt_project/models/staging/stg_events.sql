@@ -52,14 +52,10 @@ opened as (
     inner join batches on events.batch_id = batches.batch_id
     where
         events.batch_id not in (select new_batches.batch_id from new_batches)
-        {% if window_start() and window_end() -%}
         and (
             {{ entity_id('events.source_system', 'events.event_key') }} in (select lost.event_id from lost)
             or {{ is_in_window(business_date('events.occurred_at')) }}
         )
-        {%- else -%}
-        and {{ entity_id('events.source_system', 'events.event_key') }} in (select lost.event_id from lost)
-        {%- endif %}
 
 ),
 
@@ -113,9 +109,9 @@ rivals as (
     from {{ this }} as staged
     where
         staged.event_id in (select contested.event_id from contested)
-        {% if has_open %}
+        {% if has_open -%}
         and staged.event_id not in (select lost.event_id from lost)
-        {% endif %}
+        {%- endif %}
 
 ),
 
