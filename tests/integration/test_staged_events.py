@@ -159,7 +159,7 @@ def test_first_files_after_empty_tables_take_the_way_of_a_full_build(home: Home)
     assert staged(home).empty
 
     files = Files(home.sources / small_brand.BRAND / "events")
-    files.write(DAYS[0], events(DAYS[0], range(100), "a1"), events(DAYS[0], range(20), "a1 again"))
+    files.write(DAYS[0], events(DAYS[0], range(100), "a1"), events(DAYS[0], range(20), "a1"))
     land_and_build(home.settings, *MODELS)
     pd.testing.assert_frame_equal(staged(home), files.expected())
     assert "staged_batches" not in compiled.read_text(encoding="utf-8")

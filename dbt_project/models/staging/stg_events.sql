@@ -109,9 +109,7 @@ rivals as (
     from {{ this }} as staged
     where
         staged.event_id in (select contested.event_id from contested)
-        {% if has_open -%}
-        and staged.event_id not in (select lost.event_id from lost)
-        {%- endif %}
+        {{ 'and staged.event_id not in (select lost.event_id from lost)' if has_open }}
 
 ),
 
