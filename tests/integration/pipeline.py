@@ -201,14 +201,16 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def land_and_build(settings: Settings, *select: str, as_of_date: date | None = None) -> None:
+def land_and_build(
+    settings: Settings, *select: str, as_of_date: date | None = None, full_refresh: bool = False
+) -> None:
     """Land everything and let dbt build the selected models without their tests: a run's first stages, gates left out."""
     brand = load_brand(settings)
     for entity in entities(brand):
         land(settings, brand, entity)
     build_file.prepare(settings, brand)
     ensure_manifest()
-    arguments = [*build_arguments(list(select)), "--exclude-resource-type", "test"]
+    arguments = [*build_arguments(list(select), full_refresh=full_refresh), "--exclude-resource-type", "test"]
     home = settings.brand_home
     environment = dbt_environment(settings, as_of_date=as_of_date)
     done = run_dbt(arguments, environment, target=home / "dbt", logs=home / "logs", tell=print)
