@@ -139,6 +139,7 @@ def prepare_environment(settings: Settings) -> None:
         TESSERA_HOME=str(settings.home),
         TESSERA_BRANDS=str(settings.brands_dir),
         DAGSTER_DISABLE_TELEMETRY="1",
+        DAGSTER_EVENT_BATCH_SIZE="1000",
         GX_ANALYTICS_ENABLED="false",
         DBT_SEND_ANONYMOUS_USAGE_STATS="false",
         RUNTIME__DLTHUB_TELEMETRY="false",
