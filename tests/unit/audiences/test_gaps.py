@@ -58,7 +58,9 @@ def connection(frames: dict[str, pd.DataFrame]) -> duckdb.DuckDBPyConnection:
             select 'k' || number as content_code, category as category_code, number = 1 as is_deleted,
                 case when number = 2 then timestamptz '2025-12-01' end as ended_at from products where number < 25;
         create table marts.fct_events as
-            select member_id, 'app:k' || number as content_id, 'app' as source_system, true as is_behaviour, business_date::date as business_date from facts
+            select member_id, 'app:k' || number as content_id, 'app' as source_system, true as is_behaviour,
+                business_date::date as business_date
+            from facts
             where what = 'read'
     """)
     return connection
