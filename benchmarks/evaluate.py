@@ -95,8 +95,9 @@ def category_rows(settings: Settings) -> Iterator[ReferenceRow]:
     with warehouse.read_only(settings.build_file) as connection:
         rows = category_purchases(connection, [*cuts, cut], horizon, active_days=90)
     is_test = rows["as_of_date"] == pd.Timestamp(cut)
-    found = evaluate_categories(rows.loc[~is_test], rows.loc[is_test])
-    subject = f"complete_journey, 40 categories, {cut}, n {int(is_test.sum()):,}"
+    test = rows.loc[is_test]
+    found = evaluate_categories(rows.loc[~is_test], test)
+    subject = f"complete_journey, 40 categories, {cut}, n {len(test):,}"
     references = {
         "category_recency_rule": ".7646",
         "category_frequency_rule": ".7999",

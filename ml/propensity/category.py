@@ -72,7 +72,7 @@ def category_models() -> dict[str, Any]:
         ),
         HistGradientBoostingClassifier(
             learning_rate=0.1, max_iter=120, max_leaf_nodes=15, min_samples_leaf=100, l2_regularization=5.0,
-            early_stopping=False, random_state=SEED,
+            early_stopping=False, random_state=SEED,  # pyright: ignore[reportArgumentType]
         ),
     )  # fmt: skip
     return {"logistic": logistic, "gradient_boosting": boosting}
@@ -97,11 +97,13 @@ def evaluate_categories(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Ca
         "category_recency_rule": (-test[RECENCY].fillna(1e6).to_numpy(), False),
         "category_frequency_rule": (test[FREQUENCY].fillna(0).to_numpy(), False),
     }
-    inputs, targets = train[[CATEGORY, *NUMBERS]], train["label"].to_numpy()
+    names = [CATEGORY, *NUMBERS]
+    inputs, targets = train.loc[:, names], train["label"].to_numpy()
     for name, model in category_models().items():
-        scores[name] = (predict(fit(model, inputs, targets), test[[CATEGORY, *NUMBERS]]), True)
+        scores[name] = (predict(fit(model, inputs, targets), test.loc[:, names]), True)
     return {
-        name: _judge(test[CATEGORY], labels, found, is_probability) for name, (found, is_probability) in scores.items()
+        name: _judge(test.loc[:, CATEGORY], labels, found, is_probability)
+        for name, (found, is_probability) in scores.items()
     }
 
 

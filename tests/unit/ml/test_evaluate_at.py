@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
@@ -15,8 +17,8 @@ from ml.common.splits import TooFewCutsError
 from ml.propensity.model import propensity_task
 
 HORIZON = 28
-NOW = pd.Timestamp("2024-01-01") + pd.Timedelta(days=330)  # of the shop in conftest.py
-CUT = NOW - pd.Timedelta(days=2 * HORIZON)
+NOW: Any = pd.Timestamp("2024-01-01") + pd.Timedelta(days=330)  # of the shop in conftest.py
+CUT: Any = NOW - pd.Timedelta(days=2 * HORIZON)
 TASK = propensity_task(HORIZON, candidate_names=("recency_rule", "order_count_rule", "rfm_logistic", "logistic"))
 
 
