@@ -14,7 +14,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup run test test-fast lint format ui check bench spark spark-setup lock clean
+.PHONY: help setup run test test-fast lint format ui check bench evaluate spark spark-setup lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ ui: setup ## Dagster on http://127.0.0.1:3000 for the brand (BRAND=…, PORT=…
 
 check: setup ## validate the brand's configuration without running it
 	@$(BIN)/tessera check --brand $(BRAND)
+
+evaluate: setup ## models beside the published and measured references, gate by gate
+	@$(BIN)/python -m benchmarks.evaluate
 
 bench: setup ## repeatable measurements, as ratios
 	@$(BIN)/python -m benchmarks

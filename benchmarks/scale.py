@@ -144,6 +144,8 @@ BARE_STAGED = f"""
         cast(timezone('Asia/Shanghai', to_timestamp(unix_seconds)) as date) as business_date
     from read_parquet(?)
 """
+# Events of one second are peers, and have one number: the frame is the default one, of ranges. Counted row by row, an event could
+# be given to the session before, because the two windows may put the peers in different orders.
 BARE_SESSIONS = """
     create table sessions as
     with compared as (
@@ -151,7 +153,7 @@ BARE_SESSIONS = """
     ),
     numbered as (
         select *, sum(case when unix_seconds - earlier <= 1800 then 0 else 1 end) over (
-            partition by user_id order by unix_seconds rows between unbounded preceding and current row) as number
+            partition by user_id order by unix_seconds) as number
         from compared
     )
     select

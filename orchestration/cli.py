@@ -22,6 +22,7 @@ from rich.console import Console
 from orchestration.commands import (
     audience,
     coverage,
+    evaluate,
     explain,
     history,
     identity,
@@ -320,6 +321,7 @@ def brands() -> None:
 
 
 app.command(epilog=EPILOG)(coverage.coverage)
+app.command(epilog=EPILOG)(evaluate.evaluate)
 app.command(epilog=EPILOG)(parity.parity)
 app.command(epilog=EPILOG)(history.rebuild)
 app.command(epilog=EPILOG)(history.backfill)

@@ -284,6 +284,10 @@ def newest_first(rows: str) -> str:
     return f"order by {rows}.changed_at desc nulls last"
 
 
+def has_open_rows(relation: object, entity: str) -> bool:
+    return True
+
+
 def is_in_window(business_date: str) -> str:
     return f"{business_date} = current_date"
 

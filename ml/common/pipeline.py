@@ -104,7 +104,7 @@ def train_and_score(
         data = _label(prepared, purchase_days, task, cuts, now, names)
         _refuse_thin_data(data, split, task)
         final_split = split_at(cuts, task.horizon_days, now)
-    except (TooFewCutsError, _TooFewRowsError) as thin:
+    except (TooFewCutsError, TooFewRowsError) as thin:
         return TrainResult(task, "not_trained", str(thin))
 
     version, data_hash = _version(data, task, now)
@@ -153,6 +153,49 @@ def train_and_score(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class CutEvaluation:
+    """What every candidate, and the one that would have been chosen, was worth at one past cut."""
+
+    at: pd.Timestamp
+    train_cuts: tuple[pd.Timestamp, ...]
+    candidate: str  # chosen before the cut was looked at
+    calibration: str
+    figures: dict[
+        str, Metrics
+    ]  # by candidate, fitted on all training cuts and not calibrated; and `champion`, calibrated
+    feature_names: list[str]
+
+
+def evaluate_at(
+    features: pd.DataFrame,
+    purchase_days: pd.DataFrame,
+    task: Task,
+    at: date | pd.Timestamp,
+    known_until: date | pd.Timestamp,
+) -> CutEvaluation:
+    """Judge `task` at the cut `at`, having learnt from the earlier cuts in `features` whose outcome was known by then.
+
+    `features` and `purchase_days` as in `train_and_score`; `known_until` is the exclusive end of what is known, and no less than the
+    end of the label window. Raises TooFewCutsError and TooFewRowsError for too little data, ImmatureLabelError, ValueError.
+    """
+    cut: Any = pd.Timestamp(at)
+    prepared = _prepare(features, task)
+    cuts = spread(mature_cuts(prepared[col.AS_OF_DATE].unique(), task.horizon_days, cut), MIN_CUT_GAP_DAYS)
+    split = split_at(cuts, task.horizon_days, cut)
+    names = _known_at_every_cut(prepared, model_features(prepared), (*cuts, cut))
+    data = _label(prepared, purchase_days, task, (*cuts, cut), pd.Timestamp(known_until), names)  # pyright: ignore[reportArgumentType]
+    _refuse_thin_data(data, split, task)
+    early = fit_candidates(task.candidate_names, names, *data.at(*(split.fit_cuts or split.train_cuts)))
+    recipe = _choose(early, data, split, task)
+    fitted = fit_candidates(task.candidate_names, names, *data.at(*split.train_cuts)) if split.fit_cuts else early
+    inputs, labels = data.at(cut)
+    figures = {name: evaluate(labels, predict(model, inputs)) for name, model in fitted.items()}
+    champion, calibrator = _fit_recipe(recipe, data, split, task)
+    figures["champion"] = evaluate(labels, calibrate(calibrator, predict(champion, inputs)))
+    return CutEvaluation(cut, split.train_cuts, recipe.candidate, recipe.calibration, figures, names)
+
+
 def model_features(features: pd.DataFrame) -> list[str]:
     """Every numeric or boolean column that is not a key, a label or unbounded (see `columns.EXCLUDED_FEATURES`)."""
     numeric = features.select_dtypes(["number", "bool"]).columns
@@ -185,7 +228,7 @@ def score_members(
     return scores.assign(model_version=model_version, horizon_days=task.horizon_days).loc[:, col.SCORE_COLUMNS]
 
 
-class _TooFewRowsError(ValueError):
+class TooFewRowsError(ValueError):
     """A part of the split has too few rows of one class."""
 
 
@@ -239,7 +282,7 @@ def _refuse_thin_data(data: _Data, split: TimeSplit, task: Task) -> None:
         _, labels = data.at(*cuts)
         if _rarer_count(labels) < task.min_class_count:
             positives, negatives = int(labels.sum()), int(len(labels) - labels.sum())
-            raise _TooFewRowsError(
+            raise TooFewRowsError(
                 f"{part} has {positives} positive and {negatives} negative rows:"
                 f" {task.min_class_count} of each are needed"
             )

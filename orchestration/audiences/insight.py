@@ -29,6 +29,19 @@ def insight(connection: DuckDBPyConnection, audience_id: str, base_id: str | Non
     group's, so that the group is part of it. Of lists each item is a value. Columns: tag_code, label_zh, label_en, tag_value,
     value_zh, value_en, group_members, base_members and those of `target_group_index`. Raises InsightError.
     """
+    group_count, base_count = compare(connection, audience_id, base_id)
+    counts = connection.execute(_counts_sql(connection)).df()
+    figures = target_group_index(counts, group_count, base_count)
+    return figures.sort_values(
+        ["is_significant", "tgi", "tag_code", "tag_value"], ascending=[False, False, True, True], ignore_index=True
+    )
+
+
+def compare(connection: DuckDBPyConnection, audience_id: str, base_id: str | None) -> tuple[int, int]:
+    """Make the temporary table `compared` (member_id, is_in_group) of a base; members of the group and of the base.
+
+    The base are all members, or those of another audience together with the group's. Raises InsightError.
+    """
     _check(connection, audience_id)
     if base_id is not None:
         _check(connection, base_id)
@@ -55,11 +68,7 @@ def insight(connection: DuckDBPyConnection, audience_id: str, base_id: str | Non
     ).fetchone() or (0, 0)
     if not group_count:
         raise InsightError(f"{audience_id} has no members now")
-    counts = connection.execute(_counts_sql(connection)).df()
-    figures = target_group_index(counts, group_count, base_count)
-    return figures.sort_values(
-        ["is_significant", "tgi", "tag_code", "tag_value"], ascending=[False, False, True, True], ignore_index=True
-    )
+    return group_count, base_count
 
 
 def _check(connection: DuckDBPyConnection, audience_id: str) -> None:

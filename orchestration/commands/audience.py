@@ -67,6 +67,15 @@ _HEADINGS = {
     "base_rate": "基准占比",
     "tgi": "TGI",
     "q_value": "q 值",
+    "category_code": "品类",
+    "category_name": "品类名称",
+    "wanting_members": "有兴趣人数",
+    "unmet_members": "未满足人数",
+    "unmet_rate": "未满足率",
+    "offer_count": "供给数",
+    "demand_rate": "需求占比",
+    "offer_rate": "供给占比",
+    "gap_index": "缺口指数",
 }
 
 
@@ -331,6 +340,48 @@ def insight(
         names += ["group_rate", "base_rate", "tgi", "q_value"]
         found = found.assign(tgi=found["tgi"].round(1), q_value=[float(f"{q:.2g}") for q in found["q_value"]])
         rows = list(found[names].round(4).itertuples(index=False, name=None))
+        print_rows(output, names, rows, _HEADINGS)
+
+
+class _Offer(StrEnum):
+    goods = "goods"
+    content = "content"
+
+
+@app.command(epilog=EPILOG)
+def gaps(
+    audience: IdArgument,
+    offer: Annotated[_Offer, typer.Option("--of", help="What is offered.")] = _Offer.goods,
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="ID", help="Compare with another audience. Default: all members.")
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=730, help="Days that count as wanting.")] = 90,
+    brand: BrandOption = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """What the members want, category by category, beside what is offered and what they have not taken up."""
+    with exit_codes():
+        settings = load_settings(brand)
+        from orchestration.audiences.gaps import gaps as find_gaps
+        from orchestration.audiences.insight import InsightError
+
+        with _codes(), _published(settings) as (connection, _):
+            wanted = _audience(settings, audience).audience_id
+            try:
+                found = find_gaps(connection, wanted, offer.value, base, days)
+            except InsightError as error:
+                raise fail(error, USAGE) from error
+        names = ["category_code", "category_name", "wanting_members", "unmet_members", "unmet_rate", "offer_count"]
+        names += ["demand_rate", "offer_rate", "gap_index", "tgi", "q_value"]
+        found = found.assign(
+            gap_index=found["gap_index"].round(0),
+            tgi=found["tgi"].round(1),
+            q_value=[float(f"{q:.2g}") for q in found["q_value"]],
+        )
+        rows = [
+            tuple(None if value != value else value for value in row)
+            for row in found[names].round(4).itertuples(index=False, name=None)
+        ]
         print_rows(output, names, rows, _HEADINGS)
 
 

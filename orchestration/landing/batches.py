@@ -82,7 +82,7 @@ class Load:
     connection: duckdb.DuckDBPyConnection
     lake: Lake
     ledger: Ledger
-    loaded_at: datetime | None
+    next_moment: Callable[[], datetime]  # loaded_at of the file whose turn it is
     log: Callable[[str], None]
     tmp: Path  # of this load alone: files of two sources may have one name
     present: set[str] = field(default_factory=set)  # names of the files that are there, of snapshot sources
@@ -144,7 +144,7 @@ def _look(load: Load, item: PendingFile) -> Content:
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise LandingError(f"{file.name}: changed while it was read; run again when it is complete")
 
-    return Content(content_hash, before, columns, 0, moment_after(load.loaded_at, item.previous), check)
+    return Content(content_hash, before, columns, 0, moment_after(load.next_moment(), item.previous), check)
 
 
 def _read(load: Load, item: PendingFile, content: Content) -> Content:
@@ -487,9 +487,9 @@ def _reading(load: Load, item: PendingFile, columns: dict[str, str]) -> Reading:
     return load.readings[looks]
 
 
-def moment_after(loaded_at: datetime | None, previous: Batch | None) -> datetime:
-    """`loaded_at` of a batch: now or as asked, and later than that of the batch before it."""
-    moment = (loaded_at or datetime.now(UTC)).astimezone(UTC)
+def moment_after(loaded_at: datetime, previous: Batch | None) -> datetime:
+    """`loaded_at` of a batch: as asked, and later than that of the batch before it."""
+    moment = loaded_at.astimezone(UTC)
     # A changed file must come after what it replaces, even if the clock was set back or stands still.
     return max(moment, previous.loaded_at + timedelta(microseconds=1)) if previous else moment
 

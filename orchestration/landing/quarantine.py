@@ -324,7 +324,7 @@ def _replay_rows(load: Load, source: Source, batch: Batch) -> Replay:
     item = PendingFile(
         batch.entity, source, SourceFile(path, name, batch.source_business_date), mapping_hash(source, batch.entity)
     )
-    moment = moment_after(load.loaded_at, batch)
+    moment = moment_after(load.next_moment(), batch)
     content = Content(lakes.sha256(path), path.stat(), batch.columns, rejected, moment, replay_of=batch)
     try:
         landed = land_rows(load, item, content)

@@ -133,3 +133,30 @@ def test_status_tells_the_version(clean: Home) -> None:
     assert status["published"]["version"] == clean.manifest["version"]
     assert status["published"]["gates"]["failed"] == 0
     assert status["running"] is None
+
+
+def test_a_past_cut_is_judged(clean: Home) -> None:
+    """With features that dbt builds for other cuts, in a copy: the build file stays what it was."""
+    before = clean.settings.build_file.stat().st_mtime_ns
+    asked = ("evaluate", "--task", "churn", "--horizon", "28", "--json")
+    outcome = clean.tessera(*asked, "--cut", "2024-10-01")
+    assert outcome.code == 0, outcome.text
+    told = json.loads(outcome.out)
+    assert told["train_cuts"][-1] == "2024-09-03" and told["active_days"] == 28
+    active = clean.value(
+        "select count(distinct member_id) from marts.fct_orders where member_id is not null and is_valid "
+        "and business_date between date '2024-10-01' - 28 and date '2024-09-30'"
+    )
+    lost = clean.value(
+        "select count(*) from (select member_id from marts.fct_orders where member_id is not null and is_valid and business_date "
+        "between date '2024-10-01' - 28 and date '2024-10-01' + 27 group by 1 "
+        "having min(business_date) < date '2024-10-01' and max(business_date) < date '2024-10-01')"
+    )
+    assert (told["population_count"], told["positive_count"]) == (active, lost)
+    figures = {model["name"]: model for model in told["models"]}
+    assert 0.5 < figures["champion"]["auc"] < 0.97
+    assert clean.settings.build_file.stat().st_mtime_ns == before
+    assert not (clean.settings.brand_home / "evaluation").exists()
+
+    late = clean.tessera(*asked, "--cut", "2024-11-01")
+    assert late.code == 1 and "the latest cut with this horizon is 2024-10-19" in late.text.replace("\n", " ")

@@ -101,5 +101,5 @@ def test_yesterdays_cut_replayed_with_late_facts_landed_is_bit_identical(clean: 
     late = differences(clean.settings.build_file, home.settings.build_file, schemas=("features",))
     assert late.get("features.feat_members_purchases", 0) > 20, "the planted leak: today's knowledge of yesterday's cut"
     known_at = clean.manifest["known_at"]
-    land_and_build(home.settings, "+path:models/features", as_of_date=cut, known_at=known_at, anew=True)
+    land_and_build(home.settings, "+path:models/features", as_of_date=cut, known_at=known_at, full_refresh=True)
     assert differences(clean.settings.build_file, home.settings.build_file, schemas=("features",)) == {}

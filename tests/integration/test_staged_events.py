@@ -151,3 +151,21 @@ def test_runs_after_one_another_stage_what_the_files_say(home: Home, tmp_path: P
     assert differences(incremental, home.settings.build_file, schemas=("staging",)) == {}
     with warehouse.read_only(incremental) as connection:
         assert connection.execute("select count(*) from staging.stg_events").fetchone() == (len(found),)
+
+
+def test_first_files_after_empty_tables_take_the_way_of_a_full_build(home: Home) -> None:
+    compiled = home.settings.brand_home / "dbt" / "compiled" / "tessera" / "models" / "staging" / "stg_events.sql"
+    rebuild(home.settings)
+    assert staged(home).empty
+
+    files = Files(home.sources / small_brand.BRAND / "events")
+    files.write(DAYS[0], events(DAYS[0], range(100), "a1"), events(DAYS[0], range(20), "a1"))
+    land_and_build(home.settings, *MODELS)
+    pd.testing.assert_frame_equal(staged(home), files.expected())
+    assert "staged_batches" not in compiled.read_text(encoding="utf-8")
+
+    # With a row in the table, a file is compared with what is there.
+    files.write(DAYS[1], events(DAYS[1], range(80, 200), "b1"))
+    land_and_build(home.settings, *MODELS)
+    pd.testing.assert_frame_equal(staged(home), files.expected())
+    assert "staged_batches" in compiled.read_text(encoding="utf-8")

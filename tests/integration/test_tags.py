@@ -201,22 +201,32 @@ def test_histories_are_short_where_nothing_happens(
 def test_the_newest_cut_again_and_an_earlier_one_change_nothing(
     simulated: Settings, lived: tuple[Path, dict[date, dict[str, dict[str, object]]]], tmp_path: Path
 ) -> None:
+    """But for a tag that is new since: its past begins with the newest cut."""
     copy, seen = lived
     again = tmp_path / copy.name
     shutil.copyfile(copy, again)
+    newest, new_tag = max(seen), "order_count_30d"
 
     def kept() -> dict[str, list[tuple[object, ...]]]:
         with warehouse.read_only(again) as connection:
             return {
                 family: connection.execute(
-                    f"select * from tags.tags_{family}_history order by member_id, valid_from"
+                    f"select columns(c -> c <> '{new_tag}') from tags.tags_{family}_history order by member_id, valid_from"
                 ).fetchall()
                 for family in ("transaction", "behaviour", "lifecycle")
             }
 
     before = kept()
-    run_tags(simulated, again, max(seen))
+    with warehouse.writer(again) as connection:
+        connection.execute(f"alter table tags.tags_transaction_history drop column {new_tag}")
+    run_tags(simulated, again, newest)
     assert kept() == before
+    with warehouse.read_only(again) as connection:
+        found = connection.execute(
+            f"select member_id, valid_from, {new_tag} from tags.tags_transaction_history"
+        ).fetchall()
+    assert len({day for _, day, _ in found}) > 1
+    assert found == [(m, day, seen[newest][m][new_tag] if day == newest else None) for m, day, _ in found]
     run_tags(simulated, again, sorted(seen)[1])
     assert kept() == before
 

@@ -13,6 +13,9 @@
 {% macro window_start() %}{{ return(env_var('TESSERA_WINDOW_START', '') or none) }}{% endmacro %}
 {% macro window_end() %}{{ return(env_var('TESSERA_WINDOW_END', '') or none) }}{% endmacro %}
 
+{# The cuts that features are asked for in place of the build's own, oldest first: a model is evaluated at any cut. #}
+{% macro cuts_asked_for() %}{{ return(env_var('TESSERA_CUTS', '').split()) }}{% endmacro %}
+
 {#
     Whether a business date lies within the brand's calendar. What lies outside is kept and told apart: a device whose clock
     is wrong must move neither the clock of the build nor the first day on which a member was seen.

@@ -12,6 +12,24 @@
 {%- endmacro %}
 
 {#
+    Whether rows have to be looked for in batches that are staged already: a batch was replaced, or a backfill reads its dates again.
+    It is asked before the query is written, because most runs only add, and need not go through all that was ever landed.
+#}
+{% macro has_open_rows(relation, entity) -%}
+    {%- if not execute -%}{{ return(true) }}{%- endif -%}
+    {%- if window_start() and window_end() -%}{{ return(true) }}{%- endif -%}
+    {%- set question -%}
+    select count(*) > 0
+    from (select distinct batch_id from {{ relation }}) as staged
+    where staged.batch_id not in (
+        select batches.batch_id from {{ ref('stg_load_batches') }} as batches
+        where batches.is_current and batches.entity = '{{ entity }}'
+    )
+    {%- endset -%}
+    {{ return(run_query(question).columns[0].values()[0] == true) }}
+{%- endmacro %}
+
+{#
     Post-hook that forgets the rows whose batch a newer one of its file has replaced. It runs after the model's body, which must
     still see them to know which keys they leave open.
 #}

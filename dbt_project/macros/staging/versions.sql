@@ -16,9 +16,10 @@
 {#
     The row that counts of every key; `key` lists the contract's key without source_system, which every key begins with.
 
-    Of a large fact few keys come twice. `is_large` finds those by their keys alone and ranks only their rows, which spares
-    the memory of ranking every wide row, at the price of reading the keys a second time. The current rows are spelled out
-    each time: a common table would be written out whole, with columns that nobody asks for.
+    Of a large fact few keys come twice. `is_large` finds those by their keys alone, ranks their rows by keys and versions alone, and
+    leaves out the rows that are outdone: the wide rows are read once and held nowhere.
+    The current rows are spelled out each time, with the columns that are needed: DuckDB writes a common table out whole, and two
+    equal subqueries as well.
 #}
 {% macro newest_versions(entity, key, is_large=false) -%}
     {%- set columns = ['source_system'] + key -%}
@@ -34,19 +35,45 @@
 
     -- Rows of those keys.
     contested as (
-        select current_rows.*
+        select
+            {% for column in columns %}current_rows.{{ column }}, {% endfor %}
+            current_rows.batch_id, current_rows.change_sequence, current_rows.source_row_number,
+            current_rows.changed_at, current_rows.loaded_at
         from ({{ current_rows(entity) }}) as current_rows
         inner join repeated on {% for column in columns %}current_rows.{{ column }} = repeated.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+    ),
+
+    outdone as (
+        select ranked.batch_id, ranked.source_row_number, {{ tombstone_key('ranked', composite_id(_of('ranked', columns))) }} as tombstone_key
+        from contested as ranked
+        qualify row_number() over (
+            partition by {% for column in columns %}ranked.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+            {{ newest_first('ranked') }}
+        ) > 1
     )
 
     select current_rows.*
     from ({{ current_rows(entity) }}) as current_rows
-    left join repeated on {% for column in columns %}current_rows.{{ column }} = repeated.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
-    where repeated.source_system is null
-    union all
-    select newest.*
-    from ({{ _newest_of('contested', columns) }}) as newest
+    left join outdone
+        on current_rows.batch_id = outdone.batch_id
+        and coalesce(current_rows.source_row_number, -1) = coalesce(outdone.source_row_number, -1)
+        and {{ tombstone_key('current_rows', composite_id(_of('current_rows', columns))) }} = outdone.tombstone_key
+    where outdone.batch_id is null
     {%- endif -%}
+{%- endmacro %}
+
+{#
+    A row is told by its batch and its number in the file. Of what a snapshot no longer had, landing writes a tombstone of its own: such
+    rows have no number, and are told by their key. Text for all rows, so that three equalities join them.
+#}
+{% macro tombstone_key(row, key) -%}
+    case when {{ row }}.source_row_number is null then {{ key }} else '' end
+{%- endmacro %}
+
+{% macro _of(row, columns) -%}
+    {%- set named = [] -%}
+    {%- for column in columns %}{% do named.append(row ~ '.' ~ column) %}{% endfor -%}
+    {{ return(named) }}
 {%- endmacro %}
 
 {% macro _newest_of(relation, columns) -%}

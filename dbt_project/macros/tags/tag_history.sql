@@ -14,7 +14,10 @@
     {%- set is_newest = cut ~ ' >= (select max(latest.valid_from) from ' ~ this ~ ' as latest)' -%}
     delete from {{ this }} where valid_from = {{ cut }} and {{ is_newest }};
     update {{ this }} set valid_to = null
-    where valid_to = {{ cut }} and {{ is_newest }}
+    where valid_to = {{ cut }} and {{ is_newest }};
+    {#- Ended here: DuckDB does not add a column to a table that the same transaction has changed, and a new tag is a new column. #}
+    commit;
+    begin transaction
     {%- else -%}
     select 1 as nothing_to_take_back
     {%- endif -%}

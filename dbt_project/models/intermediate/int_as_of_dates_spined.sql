@@ -1,7 +1,19 @@
 {{ config(materialized='table') }}
 
+{% set asked = cuts_asked_for() %}
 {% set horizons = [brand_churn_horizon_days(), brand_purchase_horizon_days()] | unique | list %}
 
+{% if asked %}
+with unioned as (
+
+    {% for cut in asked %}
+    select cast('{{ cut }}' as date) as as_of_date, {{ loop.last | lower }} as is_scoring_date
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+{% else %}
 with clocks as (
 
     select * from {{ ref('int_clocks_resolved') }}
@@ -38,6 +50,7 @@ unioned as (
 
 ),
 
+{% endif %}
 final as (
 
     select

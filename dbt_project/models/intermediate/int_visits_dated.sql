@@ -5,31 +5,20 @@
 {#-
     Visits are cut within each business date, so that a run cuts the dates that changed and no others; int_visits_joined then
     joins the parts of a visit across midnight.
+
+    Only who and when goes through the windows, and what an event says of itself is fetched once it is known where visits begin: a
+    sort of all columns is the dearest thing that a large history can be asked for. Events are named where they are read, because a
+    common table would be written out whole.
 -#}
 {%- set is_page = "visit_role = 'page'" %}
 
-with events as (
+with instants as (
 
     select
-        told.event_id,
-        told.account_id,
-        told.anonymous_id,
         {{ visitor_id('told') }} as visitor_id,
-        told.product_id,
-        told.campaign_id,
         told.source_system,
-        told.platform,
-        told.page_name,
-        told.utm_source,
-        told.utm_medium,
-        told.referrer,
-        told.visit_role,
-        told.is_bot,
-        told.is_internal,
         told.business_date,
-        told.event_at,
-        {{ instant_microseconds('told.event_at') }} as event_microseconds,
-        told.loaded_at
+        {{ instant_microseconds('told.event_at') }} as event_microseconds
     from {{ ref('fct_events') }} as told
     where
         {{ is_of_a_visit('told') }}
@@ -44,24 +33,77 @@ compared as (
     select
         *,
         lag(event_microseconds) over (
-            partition by source_system, visitor_id, business_date order by event_microseconds asc nulls last, event_id asc nulls last
+            partition by source_system, visitor_id, business_date order by event_microseconds asc nulls last
         ) as previous_microseconds
-    from events
+    from instants
 
 ),
 
-numbered as (
+-- Few events begin a visit. Those of one instant have no silence between them: one of them begins it, and it does not matter which.
+beginnings as (
 
     select
-        *,
-        sum(case when event_microseconds - previous_microseconds <= {{ session_gap_microseconds() }} then 0 else 1 end) over (
-            partition by source_system, visitor_id, business_date order by event_microseconds asc nulls last, event_id asc nulls last
-            rows between unbounded preceding and current row
-        ) as visit_number,
-        row_number() over (
-            partition by source_system, visitor_id, business_date order by event_microseconds asc nulls last, event_id asc nulls last
-        ) as event_number
+        source_system,
+        visitor_id,
+        business_date,
+        event_microseconds
     from compared
+    where
+        previous_microseconds is null
+        or event_microseconds - previous_microseconds > {{ session_gap_microseconds() }}
+
+),
+
+bounded as (
+
+    select
+        source_system,
+        visitor_id,
+        business_date,
+        event_microseconds as first_microseconds,
+        lead(event_microseconds) over (
+            partition by source_system, visitor_id, business_date order by event_microseconds asc nulls last
+        ) as next_microseconds
+    from beginnings
+
+),
+
+-- `event_place` sorts as text by instant and then by id. Instants get as many digits each, those before 1970 too.
+placed as (
+
+    select
+        told.event_id,
+        told.account_id,
+        told.anonymous_id,
+        bounded.visitor_id,
+        told.product_id,
+        told.campaign_id,
+        bounded.source_system,
+        told.platform,
+        told.page_name,
+        told.utm_source,
+        told.utm_medium,
+        told.referrer,
+        told.visit_role,
+        cast({{ instant_microseconds('told.event_at') }} + 100000000000000000 as {{ dbt.type_string() }}) || told.event_id as event_place,
+        told.is_bot,
+        told.is_internal,
+        bounded.first_microseconds,
+        bounded.business_date,
+        told.event_at,
+        told.loaded_at
+    from {{ ref('fct_events') }} as told
+    inner join bounded
+        on told.source_system = bounded.source_system
+        and {{ visitor_id('told') }} = bounded.visitor_id
+        and told.business_date = bounded.business_date
+        and {{ instant_microseconds('told.event_at') }} >= bounded.first_microseconds
+        and (bounded.next_microseconds is null or {{ instant_microseconds('told.event_at') }} < bounded.next_microseconds)
+    where
+        {{ is_of_a_visit('told') }}
+        {% if is_incremental() %}
+        and told.business_date not in (select distinct kept.business_date from {{ this }} as kept)
+        {% endif %}
 
 ),
 
@@ -72,18 +114,18 @@ visits as (
         source_system,
         visitor_id,
         business_date,
-        min_by(event_id, event_number) as first_event_id,
-        max_by(account_id, event_number) filter (where account_id is not null) as account_id,
+        min_by(event_id, event_place) as first_event_id,
+        max_by(account_id, event_place) filter (where account_id is not null) as account_id,
         min(anonymous_id) as anonymous_id,
-        min_by(platform, event_number) filter (where platform is not null) as platform,
-        min_by(campaign_id, event_number) filter (where campaign_id is not null) as campaign_id,
-        min_by(utm_source, event_number) filter (where utm_source is not null) as utm_source,
-        min_by(utm_medium, event_number) filter (where utm_medium is not null) as utm_medium,
-        min_by(referrer, event_number) filter (where referrer is not null) as referrer,
-        min_by(coalesce(page_name, ''), event_number) filter (where {{ is_page }}) as entry_page_name,
-        max_by(coalesce(page_name, ''), event_number) filter (where {{ is_page }}) as exit_page_name,
-        min_by(coalesce(product_id, ''), event_number) filter (where {{ is_page }}) as entry_product_id,
-        max_by(coalesce(product_id, ''), event_number) filter (where {{ is_page }}) as exit_product_id,
+        min_by(platform, event_place) filter (where platform is not null) as platform,
+        min_by(campaign_id, event_place) filter (where campaign_id is not null) as campaign_id,
+        min_by(utm_source, event_place) filter (where utm_source is not null) as utm_source,
+        min_by(utm_medium, event_place) filter (where utm_medium is not null) as utm_medium,
+        min_by(referrer, event_place) filter (where referrer is not null) as referrer,
+        min_by(coalesce(page_name, ''), event_place) filter (where {{ is_page }}) as entry_page_name,
+        max_by(coalesce(page_name, ''), event_place) filter (where {{ is_page }}) as exit_page_name,
+        min_by(coalesce(product_id, ''), event_place) filter (where {{ is_page }}) as entry_product_id,
+        max_by(coalesce(product_id, ''), event_place) filter (where {{ is_page }}) as exit_product_id,
         count(*) as event_count,
         count(case when {{ is_page }} then 1 end) as page_view_count,
         count(case when visit_role = 'interaction' then 1 end) as interaction_count,
@@ -93,8 +135,8 @@ visits as (
         min(event_at) as started_at,
         max(event_at) as ended_at,
         max(loaded_at) as loaded_at
-    from numbered
-    group by source_system, visitor_id, business_date, visit_number
+    from placed
+    group by source_system, visitor_id, business_date, first_microseconds
 
 ),
 

@@ -11,6 +11,28 @@
 {#- Told before the pre-hook deletes anything: the body runs after it. -#}
 {% set is_reflagged = has_reflagged_members(this) if is_incremental() else false %}
 
+{#- Staged behaviour is named where it is read: a common table would be written out whole, with every column of all history. -#}
+{%- set behaviour -%}
+(
+    select staged.*
+    from {{ ref('stg_events') }} as staged
+    {% if is_incremental() -%}
+    inner join changed_dates on staged.business_date = changed_dates.business_date
+    {% endif -%}
+    where not staged.is_deleted
+)
+{%- endset -%}
+{%- set missing -%}
+(
+    select behaviour.*
+    from {{ behaviour }} as behaviour
+    {% if is_incremental() -%}
+    left join kept on behaviour.event_id = kept.event_id
+    where kept.event_id is null
+    {% endif -%}
+)
+{%- endset %}
+
 with members as (
 
     select member_id, account_flag from {{ ref('dim_members') }}
@@ -103,38 +125,7 @@ kept as (
 
 ),
 
-behaviour as (
-
-    select staged.*
-    from {{ ref('stg_events') }} as staged
-    inner join changed_dates on staged.business_date = changed_dates.business_date
-    where not staged.is_deleted
-
-),
-
-missing as (
-
-    select behaviour.*
-    from behaviour
-    left join kept on behaviour.event_id = kept.event_id
-    where kept.event_id is null
-
-),
-{% else %}
-behaviour as (
-
-    select * from {{ ref('stg_events') }}
-    where not is_deleted
-
-),
-
-missing as (
-
-    select * from behaviour
-
-),
 {% endif %}
-
 -- A rate that no hand reaches, in a minute or in a day. Exposures are logged by the page, not clicked, and say nothing of it.
 busy_days as (
 
@@ -142,7 +133,7 @@ busy_days as (
         coalesce(account_id, anonymous_id) as actor_id,
         business_date,
         count(*) as event_count
-    from behaviour
+    from {{ behaviour }} as behaviour
     where coalesce(account_id, anonymous_id) is not null and event_name <> 'exposure'
     group by coalesce(account_id, anonymous_id), business_date
     having count(*) > least({{ brand_bot_events_per_minute() }}, {{ brand_bot_events_per_day() }})
@@ -156,7 +147,7 @@ minutes as (
         busy_days.business_date,
         busy_days.event_count,
         count(*) as minute_event_count
-    from behaviour
+    from {{ behaviour }} as behaviour
     inner join busy_days
         on coalesce(behaviour.account_id, behaviour.anonymous_id) = busy_days.actor_id
         and behaviour.business_date = busy_days.business_date
@@ -181,7 +172,7 @@ visits as (
     select
         missing.event_id,
         visitors.member_id
-    from missing
+    from {{ missing }} as missing
     inner join visitors on {{ is_visit_of('missing', 'visitors', 'occurred_at') }}
     where missing.account_id is null
 
@@ -422,7 +413,7 @@ unioned as (
         missing.business_date,
         missing.occurred_at as event_at,
         missing.loaded_at
-    from missing
+    from {{ missing }} as missing
     left join standard_events on missing.event_name = standard_events.event_name
     left join too_busy
         on coalesce(missing.account_id, missing.anonymous_id) = too_busy.actor_id

@@ -5,6 +5,7 @@
 
 {#- Sources and the table itself are named where they are read: a common table would be written out whole, with all its history. -#}
 {% if is_incremental() %}
+{%- set has_open = has_open_rows(this, 'events') %}
 with batches as (
 
     select batch_id from {{ ref('stg_load_batches') }}
@@ -28,6 +29,7 @@ new_batches as (
 
 ),
 
+{% if has_open %}
 -- Events whose row came with a batch that a newer one of its file has replaced. Another batch may still have them.
 lost as (
 
@@ -40,23 +42,16 @@ lost as (
 
 ),
 
--- What the new batches bring, and what others have of the events that are open.
-judged as (
+-- Rows that others have of the events that are open.
+opened as (
 
     select
-        events.*,
-        {{ entity_id('events.source_system', 'events.event_key') }} as event_id
-    from {{ source('raw', 'events') }} as events
-    inner join new_batches on events.batch_id = new_batches.batch_id
-    union all
-    select
-        events.*,
-        {{ entity_id('events.source_system', 'events.event_key') }} as event_id
+        {{ entity_id('events.source_system', 'events.event_key') }} as event_id, events.batch_id, events.change_sequence,
+        events.source_row_number, events.changed_at, events.loaded_at
     from {{ source('raw', 'events') }} as events
     inner join batches on events.batch_id = batches.batch_id
-    left join new_batches on events.batch_id = new_batches.batch_id
     where
-        new_batches.batch_id is null
+        events.batch_id not in (select new_batches.batch_id from new_batches)
         and (
             {{ entity_id('events.source_system', 'events.event_key') }} in (select lost.event_id from lost)
             or {{ is_in_window(business_date('events.occurred_at')) }}
@@ -64,17 +59,39 @@ judged as (
 
 ),
 
--- Keys that come twice, or are staged already.
+{% endif %}
+-- By their keys and versions alone: the other columns are fetched for the rows that stay.
+judged as (
+
+    select
+        {{ entity_id('events.source_system', 'events.event_key') }} as event_id, events.batch_id, events.change_sequence,
+        events.source_row_number, events.changed_at, events.loaded_at
+    from {{ source('raw', 'events') }} as events
+    inner join new_batches on events.batch_id = new_batches.batch_id
+    {% if has_open %}
+    union all
+    select opened.event_id, opened.batch_id, opened.change_sequence, opened.source_row_number, opened.changed_at, opened.loaded_at
+    from opened
+    {% endif %}
+
+),
+
+-- Keys that come twice, are staged already, or are open.
 contested as (
 
-    select event_id
+    select judged.event_id
     from judged
-    group by event_id
+    group by judged.event_id
     having count(*) > 1
     union
     select staged.event_id
     from {{ this }} as staged
     where staged.event_id in (select judged.event_id from judged)
+    {% if has_open %}
+    union
+    select opened.event_id
+    from opened
+    {% endif %}
 
 ),
 
@@ -92,36 +109,55 @@ rivals as (
     from {{ this }} as staged
     where
         staged.event_id in (select contested.event_id from contested)
-        and staged.event_id not in (select lost.event_id from lost)
+        {{ 'and staged.event_id not in (select lost.event_id from lost)' if has_open }}
 
 ),
 
-newest as (
+ranked as (
 
-    select rivals.*
+    select
+        rivals.*,
+        row_number() over (
+            partition by rivals.event_id
+            {{ newest_first('rivals') }}
+        ) as place
     from rivals
-    qualify row_number() over (
-        partition by rivals.event_id
-        {{ newest_first('rivals') }}
-    ) = 1
 
 ),
 
--- A staged row that is still the newest stays where it is.
+outdone as (
+
+    select ranked.batch_id, ranked.source_row_number, {{ tombstone_key('ranked', 'ranked.event_id') }} as tombstone_key
+    from ranked
+    where ranked.place > 1 and not ranked.is_staged
+
+),
+
+-- What the new batches bring and nothing outdoes: a staged row that is still the newest stays where it is. Of the open events, the
+-- newest that others have.
 kept as (
 
-    select judged.*
-    from judged
-    left join contested on judged.event_id = contested.event_id
-    where contested.event_id is null
+    select events.*
+    from {{ source('raw', 'events') }} as events
+    inner join new_batches on events.batch_id = new_batches.batch_id
+    left join outdone
+        on events.batch_id = outdone.batch_id
+        and coalesce(events.source_row_number, -1) = coalesce(outdone.source_row_number, -1)
+        and {{ tombstone_key('events', entity_id('events.source_system', 'events.event_key')) }} = outdone.tombstone_key
+    where outdone.batch_id is null
+    {% if has_open %}
     union all
-    select judged.*
-    from judged
-    inner join newest
-        on judged.event_id = newest.event_id
-        and judged.batch_id = newest.batch_id
-        and coalesce(judged.source_row_number, -1) = coalesce(newest.source_row_number, -1)
-    where not newest.is_staged
+    select events.*
+    from {{ source('raw', 'events') }} as events
+    inner join ranked
+        on events.batch_id = ranked.batch_id
+        and {{ entity_id('events.source_system', 'events.event_key') }} = ranked.event_id
+        and coalesce(events.source_row_number, -1) = coalesce(ranked.source_row_number, -1)
+    where
+        ranked.place = 1
+        and not ranked.is_staged
+        and events.batch_id not in (select new_batches.batch_id from new_batches)
+    {% endif %}
 
 ),
 

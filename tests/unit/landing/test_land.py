@@ -7,7 +7,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -331,6 +332,29 @@ def test_window_limits_daily_files_and_includes_both_ends(tiny: Tiny) -> None:
         tiny.sales(GOOD, day=f"2026-01-0{day}")
     landed = tiny.land(window=(date(2026, 1, 2), date(2026, 1, 4)))
     assert [b.source_business_date for b in landed] == [date(2026, 1, day) for day in (2, 3, 4)]
+
+
+@pytest.mark.parametrize("slow", ["sales", "shop"])
+def test_the_order_of_batches_does_not_show_which_source_was_faster(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    tiny.configure("sources/shop.yml", SALES_YML.replace("till", "shop").replace("sales/", "shop/"))
+    for day in ("2026-01-01", "2026-01-02"):
+        written = tiny.sales(GOOD.replace("2026-01-01", day), day=day)
+        tiny.write(f"shop/{day}.csv", written.read_bytes())
+    other_landed = threading.Event()
+
+    def land_files(load: batches.Load, items: list[batches.PendingFile]) -> Iterator[object]:
+        if items[0].source.name == slow:
+            assert other_landed.wait(20)
+        yield from batches.land_files(load, items)
+        other_landed.set()
+
+    monkeypatch.setattr("orchestration.landing.land.land_files", land_files)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    tiny.land()
+    found = [batch.source_file for batch in lakes.read_batches(tiny.lake)]
+    assert found == [f"{folder}/{day}.csv" for folder in ("sales", "shop") for day in ("2026-01-01", "2026-01-02")]
 
 
 @pytest.mark.parametrize("moves", [0, 1, 2])
