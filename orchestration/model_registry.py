@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from ml.common.artifacts import LoadedModel
     from ml.common.pipeline import TrainResult
 
+KEPT_VERSIONS = (
+    30  # versions of a model whose files are kept, 0.2 to 10 MB each; a month of daily runs can be gone back to
+)
 # Figures of a version's own test cut that the registry shows.
 SHOWN_METRICS = (
     "auc", "average_precision", "brier", "log_loss", "ece_10_equal_count", "lift_at_10_percent", "mean_score_over_base",
@@ -118,6 +121,7 @@ def settle(
         # A run for a past cut decides for itself alone: what a later cut stands on is not its to change.
         log = log if is_past else merged(log, heard)
     write_log(folder, log)
+    _forget_old(folder, log)
     crowned = champion(heard)
     if result.status != "trained":
         return Settled(log, None, result.scores, is_champion=False)
@@ -169,6 +173,21 @@ def _read_back(artifacts: Path, entry: Entry | None) -> LoadedModel | None:
     if entry is None or not (artifacts / entry.artifact_path).is_dir():
         return None
     return load_artifact(artifacts / entry.artifact_path)
+
+
+def _forget_old(folder: Path, log: Sequence[Entry]) -> None:
+    """Remove the files of versions that nobody will go back to; what was decided about them stays in the log.
+
+    Kept are the KEPT_VERSIONS newest, whoever is champion, and every version that an operator ever made champion.
+    """
+    trained = [version for version, entry in statuses(log).items() if entry.artifact_path]
+    by_hand = {entry.model_version for entry in log if (entry.status, entry.promoted_by) == ("champion", "operator")}
+    crowned = champion(log)
+    kept = by_hand | set(trained[-KEPT_VERSIONS:]) | ({crowned.model_version} if crowned else set())
+    for version in trained:
+        files = folder / version
+        if version not in kept and files.is_dir() and not files.is_symlink():
+            shutil.rmtree(files)
 
 
 def logs(settings: Settings) -> dict[str, list[Entry]]:
@@ -231,6 +250,11 @@ def operator_decisions(settings: Settings) -> str:
 
 
 def copy_registry(source: Settings, target: Settings) -> None:
-    """Give another home the registered models and the log: what a past run went by is decided by its clocks."""
-    for model in logs(source):
-        shutil.copytree(source.artifacts_dir / model, target.artifacts_dir / model)
+    """Give another home the registered models, which are only read, and a log of its own: a past run goes by its clocks."""
+    for model, log in logs(source).items():
+        folder = target.artifacts_dir / model
+        write_log(folder, log)
+        for version in statuses(log):
+            files = source.artifacts_dir / model / version
+            if files.is_dir():
+                (folder / version).symlink_to(files.resolve(), target_is_directory=True)

@@ -221,3 +221,19 @@ def test_a_run_for_the_past_goes_by_the_past_and_changes_nothing_of_the_present(
     assert set(again.scores["model_version"]) == {old.model_version}, (
         "the later champion does not exist at the earlier cut"
     )
+
+
+def test_files_of_old_versions_are_removed_and_what_was_decided_about_them_stays(
+    new_shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.model_registry.KEPT_VERSIONS", 2)
+    shop, result = trained(new_shop)
+    names = ["propensity-a", "propensity-b", "propensity-c", "propensity-d"]
+    for hour, name in enumerate(names):
+        done = settled(tmp_path, shop, with_test(result, name), hour=hour + 3)
+        if name == "propensity-b":  # an operator goes back to the first, and lets runs decide again
+            log = promoted(done.log, "propensity-a", "by hand", done.log[-1].promoted_at)
+            write_log(tmp_path / "propensity", released(log, "enough", log[-1].promoted_at))
+    folders = {path.name for path in (tmp_path / "propensity").iterdir() if path.is_dir()}
+    assert folders == {"propensity-a", "propensity-c", "propensity-d"}, "b is old, and nobody ever chose it"
+    assert set(names) == set(statuses(done.log))
