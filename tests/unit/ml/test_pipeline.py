@@ -243,7 +243,7 @@ def test_a_failed_write_leaves_nothing(shop, tmp_path, monkeypatch) -> None:
     task = propensity_task(28, candidate_names=SMALL)
     result = train_and_score(shop.features, shop.purchase_days, task, shop.now)
 
-    def disk_full(*_args) -> None:
+    def disk_full(*_args, **_options) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ml.common.artifacts.skops.io.dump", disk_full)
