@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,12 +114,15 @@ def settle(
     standing = champion(heard)
     model = _read_back(artifacts, standing)
     new = _new_entry(
-        result, heard, lambda: decide(result, standing, model, features, purchase_days, moment.as_of_date), moment
+        result,
+        heard,
+        lambda: decide(result, standing, model, features, purchase_days, moment.as_of_date),
+        moment,
+        is_past=is_past,
     )
     if new is not None:
         heard = registered(heard, new)
-        # A run for a past cut decides for itself alone: what a later cut stands on is not its to change.
-        log = log if is_past else merged(log, heard)
+        log = _with_past(log, new) if is_past else merged(log, heard)
     write_log(folder, log)
     _forget_old(folder, log)
     crowned = champion(heard)
@@ -133,18 +136,32 @@ def settle(
     return Settled(log, model.metadata, model.score(present), is_champion=True)
 
 
-def _new_entry(result: TrainResult, heard: list[Entry], decide: Callable[[], Any], moment: Moment) -> Entry | None:
-    """What this run adds to the log; None where it says nothing new. A version is decided about once, unless nobody is champion."""
+def _with_past(log: list[Entry], new: Entry) -> list[Entry]:
+    """The log after a run for a past cut: its version is on record, once, and champion of nothing that a later cut stands on."""
+    if new.model_version in statuses(log):
+        return log
+    if new.status == "champion":
+        new = replace(new, status="challenger", reason=f"scored the past cut {new.as_of_date} alone: {new.reason}")
+    return registered(log, new)
+
+
+def _new_entry(
+    result: TrainResult, heard: list[Entry], decide: Callable[[], Any], moment: Moment, *, is_past: bool
+) -> Entry | None:
+    """What this run decides; None where it says nothing new.
+
+    A version is decided about once, unless nobody is champion. A run for a past cut, of which little is recorded, decides anew.
+    """
     if result.status != "trained":
         version = f"{result.task.name}-{moment.as_of_date:%Y%m%d}-none"
         before = statuses(heard).get(version)
         is_new = before is None or before.reason != result.reason
         return _entry(result, version, "declined", result.reason, moment) if is_new else None
     before = statuses(heard).get(result.model_version)
-    if before is not None and champion(heard) is not None:
+    if before is not None and champion(heard) is not None and not is_past:
         return None
     verdict = decide()
-    if before is not None and before.status == verdict.status:
+    if before is not None and before.status == verdict.status and not is_past:
         return None
     return _entry(result, result.model_version, verdict.status, verdict.reason, moment)
 
