@@ -54,6 +54,30 @@ EVALUATIONS = {
     "is_leak_suspected": "boolean",
     "as_of_date": "date",
 }
+# Decisions about model versions: orchestration/model_registry.py.
+REGISTRY = {
+    "model_name": "varchar",
+    "model_version": "varchar",
+    "status": "varchar",
+    "promoted_by": "varchar",
+    "reason": "varchar",
+    "data_hash": "varchar",
+    "metrics": "varchar",
+    "artifact_path": "varchar",
+    "as_of_date": "date",
+    "promoted_at": "timestamptz",
+}
+# ml.common.checks.CHECK_COLUMNS.
+MONITORING = {
+    "model_name": "varchar",
+    "model_version": "varchar",
+    "check_name": "varchar",
+    "subject": "varchar",
+    "value": "double",
+    "threshold": "double",
+    "is_ok": "boolean",
+    "as_of_date": "date",
+}
 # What ml.segments gives, table by table (ml/segments/pipeline.py has the same names).
 SEGMENT_MEMBERS = {
     "scheme": "varchar",
@@ -104,6 +128,8 @@ PYTHON_TABLES = {
     "ml.churn_scores": SCORES,
     "ml.propensity_scores": SCORES,
     "ml.model_evaluations": EVALUATIONS,
+    "ml.model_registry": REGISTRY,
+    "ml.model_monitoring": MONITORING,
     "ml.segment_members": SEGMENT_MEMBERS,
     "ml.segment_cards": SEGMENT_CARDS,
     "ml.segment_profiles": SEGMENT_PROFILES,
@@ -114,6 +140,7 @@ PYTHON_TABLES = {
 # Tables that grow run by run and that no lake can give again.
 HISTORY = re.compile(
     r"tags\.(tags_[a-z]+_history|tag_versions|tag_distributions)|segments\.(fct_audience_members|agg_audience_days)"
+    r"|ml\.(model_(registry|monitoring|evaluations)|[a-z]+_scores)"
 )
 
 _BATCH_COLUMNS = {
@@ -373,16 +400,25 @@ def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.Dat
         connection.unregister("rows_to_write")
 
 
-def replace_cut(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame, as_of_date: date) -> None:
+def replace_cut(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: pd.DataFrame,
+    as_of_date: date,
+    model_name: str | None = None,
+) -> None:
     """Write `rows` to a Python table in place of all rows of this cut, also where there are none to write; all or nothing.
 
-    Raises KeyError for a table that PYTHON_TABLES does not declare.
+    With `model_name` the rows of other models stay. Raises KeyError for a table that PYTHON_TABLES does not declare.
     """
     fields = ", ".join(f'cast("{name}" as {type_}) as "{name}"' for name, type_ in PYTHON_TABLES[table].items())
     connection.register("rows_to_write", rows)
     try:
         connection.execute("begin")
-        connection.execute(f"delete from {table} where as_of_date = ?", [as_of_date])  # noqa: S608  names of this module
+        of_model, values = (
+            ("", [as_of_date]) if model_name is None else (" and model_name = ?", [as_of_date, model_name])
+        )
+        connection.execute(f"delete from {table} where as_of_date = ?{of_model}", values)  # noqa: S608  names of this module
         connection.execute(f"insert into {table} select {fields} from rows_to_write order by all")  # noqa: S608
         connection.execute("commit")
     except Exception:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from orchestration import reference, warehouse
 from orchestration.brands import Brand
 from orchestration.landing.vocabulary import EVENTS_FILE
+from orchestration.model_registry import operator_decisions
 from orchestration.settings import Settings
 
 # Their results are in the published tables, so another version of them is another input.
@@ -117,4 +118,6 @@ def input_fingerprint(settings: Settings, brand: Brand, *, as_of_date: str = "")
     parts = [code, configuration, shared, versions, as_of_date, today]
     if brand.identity.probabilistic.enabled and settings.measured_identity.exists():
         parts.append(settings.measured_identity.read_text(encoding="utf-8"))  # which probable pairs may be joined
+    if decided := operator_decisions(settings):
+        parts.append(decided)  # who scores
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

@@ -26,6 +26,7 @@ from orchestration.commands import (
     explain,
     history,
     identity,
+    models,
     parity,
     quarantine,
     sources,
@@ -327,6 +328,7 @@ app.command(epilog=EPILOG)(history.backfill)
 app.add_typer(audience.app)
 app.add_typer(explain.app)
 app.add_typer(identity.app)
+app.add_typer(models.app)
 app.add_typer(sources.app)
 app.add_typer(quarantine.app)
 app.add_typer(tracking.app)

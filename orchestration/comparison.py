@@ -19,11 +19,11 @@ from orchestration.warehouse import quoted, scratch
 # What people and models read. `ops` tells of runs and batches: each run has its own.
 SCHEMAS = ("reference", "marts", "tags", "segments", "metrics", "ml")
 # What tells of the runs that were before, and no rebuild can know: the past of tags, who was in an audience when, and the codes of
-# clusters, which are those of the clusters that they continue.
+# clusters, which are those of the clusters that they continue; who was champion of a model when, and how far it has drifted since.
 OF_EARLIER_RUNS = re.compile(
     r"tags\.(tags_[a-z]+_history|tag_(history|versions|distributions)|member_tags_long)"
     r"|segments\.(fct_audience_members|agg_audience_days|audience_catalogue|seg_(journey_clusters|ml_strata))"
-    r"|ml\.segment_(members|cards|profiles)"
+    r"|ml\.(segment_(members|cards|profiles)|model_(registry|monitoring))"
 )
 # Columns that tell when something was computed or what of earlier runs it is compared with.
 CLOCKS = frozenset(

@@ -19,6 +19,7 @@ from orchestration import publishing, report
 from orchestration.brands import Brand, load_brand, suggest
 from orchestration.dbt import load_manifest
 from orchestration.locking import brand_lock
+from orchestration.model_registry import copy_registry
 from orchestration.runner import RUN_FAILED, execute, parse_problem, range_tags_of
 from orchestration.settings import Settings
 
@@ -90,6 +91,7 @@ def rebuild(settings: Settings, moment: Moment, console: Console) -> tuple[int, 
         for folder in (settings.lake, settings.generated_sources, settings.truth_dir):
             if folder.is_dir():
                 (target.brand_home / folder.name).symlink_to(folder.resolve(), target_is_directory=True)
+        copy_registry(settings, target)
         options = {
             "as_of_date": moment.as_of_date.isoformat(),
             "known_at": moment.known_at.isoformat() if moment.known_at else "",

@@ -72,10 +72,10 @@ class BrandRun(dg.ConfigurableResource):
         with warehouse.writer(self.settings.build_file) as connection:
             build_file.replace_rows(connection, table, rows, key)
 
-    def replace_cut(self, table: str, rows: pd.DataFrame, as_of_date: date) -> None:
-        """Put rows into one of the tables that Python owns, in place of all that it has of this cut."""
+    def replace_cut(self, table: str, rows: pd.DataFrame, as_of_date: date, model_name: str | None = None) -> None:
+        """Put rows into one of the tables that Python owns, in place of all that it has of this cut (and this model)."""
         with warehouse.writer(self.settings.build_file) as connection:
-            build_file.replace_cut(connection, table, rows, as_of_date)
+            build_file.replace_cut(connection, table, rows, as_of_date, model_name)
 
     def write_gate_results(self, run_id: str, gate: str, rows: list[dict[str, object]], checked_at: datetime) -> None:
         """Record the outcomes of one gate of one run in ops.gate_results."""

@@ -1,4 +1,4 @@
-"""A trained model as files, and back: `<folder>/<model_version>/{model.skops, card.md, metadata.json}`.
+"""A trained model as files, and back: `<folder>/<model_version>/{model.skops, card.md, card.html, metadata.json}`.
 
 Only types on the list below are ever loaded: a model file is data, not code. Where the folder lies, and how many
 versions are kept, belongs in `orchestration`.
@@ -22,7 +22,7 @@ from ml.common.calibration import Calibrator
 from ml.common.pipeline import TrainResult, score_members
 from ml.common.tasks import Task
 
-MODEL_FILE, CARD_FILE, METADATA_FILE = "model.skops", "card.md", "metadata.json"
+MODEL_FILE, CARD_FILE, HTML_CARD_FILE, METADATA_FILE = "model.skops", "card.md", "card.html", "metadata.json"
 
 # What our own candidates need beyond the types skops trusts by itself. None of them runs code of the file's choosing;
 # the two tree types trust the arrays they are given, so the artifacts folder must be writable by the pipeline only.
@@ -82,6 +82,7 @@ def save_artifact(result: TrainResult, folder: Path) -> Path:
     try:
         skops.io.dump({"estimator": result.estimator, "calibrator": result.calibrator}, building / MODEL_FILE)
         (building / CARD_FILE).write_text(result.card, encoding="utf-8")
+        (building / HTML_CARD_FILE).write_text(result.card_html, encoding="utf-8")
         (building / METADATA_FILE).write_text(metadata, encoding="utf-8")
         building.chmod(0o755)  # mkdtemp makes it readable by its owner only
         os.rename(building, target)  # noqa: PTH104 - fails if another run was first; Path.rename reads as if it replaced

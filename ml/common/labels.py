@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from ml.common import columns as col
@@ -53,6 +54,24 @@ def build_labels(
     bought = (merged["next_purchase"] - merged[col.AS_OF_DATE]) < horizon  # NaT compares false
     labelled = rows.assign(**{col.LABEL: bought.astype("int8")})
     return labelled.sort_values(col.KEYS, ignore_index=True)
+
+
+def labels_of(
+    scores: pd.DataFrame,
+    purchase_days: pd.DataFrame,
+    horizon_days: int,
+    known_until: date | pd.Timestamp,
+    positive_is_order: bool,
+) -> np.ndarray:
+    """What came true of scores: 0/1 (n,) for rows of one cut in member order, as `score_members` gives them.
+
+    Raises ImmatureLabelError when the window has not closed, ValueError for rows in another order.
+    """
+    labelled = build_labels(purchase_days, scores, horizon_days, known_until)
+    if not np.array_equal(labelled[col.MEMBER_ID].to_numpy(), scores[col.MEMBER_ID].to_numpy()):
+        raise ValueError("scores are not those of one cut in member order: sort them by member_id")
+    labels = labelled[col.LABEL].to_numpy()
+    return labels if positive_is_order else 1 - labels
 
 
 def in_population(features: pd.DataFrame, active_days: int | None) -> pd.Series:

@@ -20,14 +20,18 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from ml.common import columns as col
 from ml.common.calibration import Calibrator, calibrate, fit_calibrator, usable_methods
-from ml.common.card import write_card
+from ml.common.card import write_card, write_html_card
+from ml.common.checks import CHECK_COLUMNS, Check, check_rows
 from ml.common.estimators import RULES, SEED, candidates, fit, fit_candidates, predict
 from ml.common.evaluation import Metrics, evaluate, judge, metrics_row, single_feature_auc
+from ml.common.evidence import collect
 from ml.common.labels import build_labels, in_population
+from ml.common.leakage import ceiling_check, shift_check, shuffled_check
 from ml.common.splits import TimeSplit, TooFewCutsError, judging_split, mature_cuts, split_at, spread
 from ml.common.tasks import Task
+from ml.common.watching import input_drift, label_maturity, profile
 
-RECIPE_VERSION = 1  # raise it when code here changes what a model learns: it is part of every model_version
+RECIPE_VERSION = 2  # raise it when code here changes what a model learns: it is part of every model_version
 MIN_CUT_GAP_DAYS = 7  # cuts closer than this tell nearly the same and cost the same again
 MEMBER_FOLDS = 3
 AUC_TIE = 0.005  # candidates this close in AUC are told apart by log loss
@@ -53,7 +57,9 @@ class TrainResult:
     evaluation: pd.DataFrame = field(default_factory=lambda: _empty_evaluation())  # one row per candidate
     scores: pd.DataFrame = field(default_factory=lambda: _empty_scores())  # one row per member scored
     feature_names: list[str] = field(default_factory=list)
+    checks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CHECK_COLUMNS))  # a row per leak check
     card: str = ""
+    card_html: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -104,7 +110,7 @@ def train_and_score(
     version, data_hash = _version(data, task, now)
     fitted = fit_candidates(task.candidate_names, names, *data.at(*(split.fit_cuts or split.train_cuts)))
     recipe = _choose(fitted, data, split, task)
-    evaluation = _evaluate_all(fitted, recipe, data, split, task, version)
+    evaluation, evidence = _evaluate_all(fitted, recipe, data, split, task, version)
     estimator, calibrator = _fit_recipe(recipe, data, final_split, task)
     present = prepared.loc[prepared[col.AS_OF_DATE] == now]
     scores = score_members(estimator, calibrator, present, names, task, version)
@@ -122,7 +128,9 @@ def train_and_score(
         "calibration_judged_by": recipe.calibration_judged_by,
         "validation": recipe.validation,
         "test": _champion_figures(evaluation),
+        "evidence": evidence,
         "feature_names": names,
+        "input_profile": _input_profile(data, _cuts_used(recipe, final_split)),
         "data_hash": data_hash,
         "recipe_version": RECIPE_VERSION,
         "sklearn_version": sklearn.__version__,
@@ -138,7 +146,9 @@ def train_and_score(
         evaluation=evaluation,
         scores=scores,
         feature_names=names,
+        checks=check_rows(task.name, version, now, _leak_checks(data, split, prepared, purchase_days, task, now)),
         card=write_card(metadata, evaluation),
+        card_html=write_html_card(metadata, evaluation),
         metadata=metadata,
     )
 
@@ -368,12 +378,17 @@ def _fit_recipe(recipe: _Recipe, data: _Data, split: TimeSplit, task: Task) -> t
 
 def _evaluate_all(
     fitted: dict[str, BaseEstimator], recipe: _Recipe, data: _Data, split: TimeSplit, task: Task, version: str
-) -> pd.DataFrame:
-    """One row per candidate (fitted on the fit cuts, not calibrated) and one for the champion, all on the test cut."""
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """One row per candidate (fitted on the fit cuts, not calibrated) and one for the champion, all on the test cut.
+
+    Beside them what the card draws of the champion (`ml.common.evidence`).
+    """
     inputs, labels = data.at(split.at)
     champion, calibrator = _fit_recipe(recipe, data, split, task)
     results = {name: evaluate(labels, predict(model, inputs)) for name, model in fitted.items()}
-    results["champion"] = evaluate(labels, calibrate(calibrator, predict(champion, inputs)))
+    scores = calibrate(calibrator, predict(champion, inputs))
+    results["champion"] = evaluate(labels, scores)
+    evidence = collect(lambda rows: calibrate(calibrator, predict(champion, rows)), inputs, labels, scores)
     best_rule = max(metrics.auc for name, metrics in results.items() if name in RULES)
     feature_aucs = single_feature_auc(inputs, labels)
     rows = []
@@ -395,7 +410,56 @@ def _evaluate_all(
                 col.AS_OF_DATE: split.at,
             }
         )
-    return pd.DataFrame(rows, columns=EVALUATION_COLUMNS)
+    return pd.DataFrame(rows, columns=EVALUATION_COLUMNS), evidence
+
+
+def evaluation_row(metadata: dict[str, Any]) -> pd.DataFrame:
+    """The `champion` row of a version's evaluation, from its metadata: what is known of a version that scores without being trained."""
+    test, task = metadata["test"], metadata["task"]
+    row = {
+        **test,
+        col.MODEL_NAME: task["name"],
+        col.MODEL_VERSION: metadata["model_version"],
+        "candidate": "champion",
+        "split": "test",
+        col.HORIZON_DAYS: task["horizon_days"],
+        "is_champion": True,
+        col.AS_OF_DATE: pd.Timestamp(metadata["test_cut"]),
+    }
+    return pd.DataFrame([row], columns=EVALUATION_COLUMNS)
+
+
+def _leak_checks(
+    data: _Data, split: TimeSplit, prepared: pd.DataFrame, purchase_days: pd.DataFrame, task: Task, now: pd.Timestamp
+) -> list[Check]:
+    """What this training can say of leaks: ceiling and shuffled labels on the test cut, shift on a cut two windows old."""
+    inputs, labels = data.at(split.at)
+    found = ceiling_check(inputs, labels, task.auc_ceiling)
+    found += shuffled_check(*data.at(*(split.fit_cuts or split.train_cuts)), inputs, labels)
+    horizon = pd.Timedelta(days=task.horizon_days)
+    closed_twice = mature_cuts(data.rows[col.AS_OF_DATE].unique(), 2 * task.horizon_days, now)
+    if closed_twice:
+        earlier, label = data.at(closed_twice[-1])
+        moved = prepared.loc[prepared[col.AS_OF_DATE] == closed_twice[-1], col.KEYS].reset_index(drop=True)
+        moved[col.AS_OF_DATE] += horizon
+        after = build_labels(purchase_days, moved, task.horizon_days, now)[col.LABEL].to_numpy()
+        found += shift_check(earlier, label, after if task.positive_is_order else 1 - after)
+    return found
+
+
+def _input_profile(data: _Data, cuts: tuple[pd.Timestamp, ...]) -> dict[str, dict[str, Any]]:
+    inputs, _ = data.at(*cuts)
+    return profile(inputs, data.rows.loc[inputs.index, col.AS_OF_DATE])
+
+
+def watch_inputs(metadata: dict[str, Any], present: pd.DataFrame, task: Task, known_until: date) -> list[Check]:
+    """Input drift and label age of a version (its metadata) that scores `present`, the features of one as_of_date."""
+    asked = present.loc[in_population(present, task.active_days)]
+    taught = [*metadata["final_fit_cuts"], metadata["final_calibration_cut"]]
+    newest: Any = pd.Timestamp(max(taught)) + pd.Timedelta(days=metadata["task"]["horizon_days"])
+    now: Any = pd.Timestamp(known_until)
+    drift = input_drift(metadata["input_profile"], _as_inputs(asked, metadata["feature_names"]))
+    return [label_maturity(newest, now), *drift]
 
 
 def _champion_figures(evaluation: pd.DataFrame) -> dict[str, Any]:

@@ -202,9 +202,16 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def land_and_build(
-    settings: Settings, *select: str, as_of_date: date | None = None, full_refresh: bool = False
+    settings: Settings,
+    *select: str,
+    as_of_date: date | None = None,
+    known_at: str | None = None,
+    full_refresh: bool = False,
 ) -> None:
-    """Land everything and let dbt build the selected models without their tests: a run's first stages, gates left out."""
+    """Land everything and let dbt build the selected models without their tests: a run's first stages, gates left out.
+
+    `known_at`: as if nothing had been loaded later; `full_refresh`: incremental models are built whole, as such a past demands.
+    """
     brand = load_brand(settings)
     for entity in entities(brand):
         land(settings, brand, entity)
@@ -212,7 +219,7 @@ def land_and_build(
     ensure_manifest()
     arguments = [*build_arguments(list(select), full_refresh=full_refresh), "--exclude-resource-type", "test"]
     home = settings.brand_home
-    environment = dbt_environment(settings, as_of_date=as_of_date)
+    environment = dbt_environment(settings, as_of_date=as_of_date, known_at=known_at)
     done = run_dbt(arguments, environment, target=home / "dbt", logs=home / "logs", tell=print)
     broken = [node.unique_id for node in done.nodes if not node.is_good]
     assert done.return_code == 0 and not broken, (broken, done.complaint)

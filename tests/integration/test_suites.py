@@ -40,6 +40,13 @@ def evaluation_of(table: str) -> str:
     return f"is_champion and model_version in (select model_version from ml.{table})"
 
 
+def alarm(check: str) -> str:
+    return (
+        "insert into ml.model_monitoring (model_name, model_version, check_name, subject, value, threshold, is_ok, as_of_date) "
+        f"select 'churn', 'churn-1', '{check}', 'x', 1, 0.5, false, {AS_OF}"
+    )
+
+
 def planted_row(entity: str, columns: str, rows: int = 1) -> str:
     """SQL that adds rows to a raw table of which the shop has no source, as if a batch that counts had brought them."""
     batch = "select min(batch_id) as batch_id from raw.current_batches"
@@ -205,6 +212,9 @@ DEFECTS: list[tuple[str, str]] = [
         "propensity_scores_suspected_leak_count_is_zero",
         f"update ml.model_evaluations set is_leak_suspected = true where {evaluation_of('propensity_scores')}",
     ),
+    ("churn_scores_watched_or_declined_count_in_range", "delete from ml.model_monitoring"),
+    ("churn_scores_unregistered_score_count_is_zero", "delete from ml.model_registry where model_name = 'churn'"),
+    *((f"churn_scores_{check}_alarm_count_is_zero", alarm(check)) for check, *_ in models.WATCHED),
     ("churn_scores_auc_in_range", f"update ml.model_evaluations set auc = 0.49 where {evaluation_of('churn_scores')}"),
     (
         "member_tags_member_count_equals_tagged_member_count",

@@ -15,7 +15,7 @@ import pytest
 
 from orchestration import build_file, warehouse
 from orchestration.brands import Brand, load_brand
-from orchestration.build_file import EVALUATIONS, GATE_RESULTS, PYTHON_TABLES, SCORES
+from orchestration.build_file import EVALUATIONS, GATE_RESULTS, MONITORING, PYTHON_TABLES, REGISTRY, SCORES
 from orchestration.landing.contract import load_contract
 from orchestration.landing.lake import Lake, read_batches
 from orchestration.landing.land import land
@@ -301,6 +301,41 @@ def test_a_failure_after_the_delete_leaves_the_old_rows(prepared: Settings) -> N
         connection.execute("rollback")
 
 
+def monitored(model: str, value: float, day: date) -> pd.DataFrame:
+    row = dict.fromkeys(MONITORING) | {"model_name": model, "value": value, "is_ok": True, "as_of_date": day}
+    return pd.DataFrame([row])
+
+
+def test_a_cut_is_replaced_wholly_also_by_nothing_and_for_one_model_alone(prepared: Settings) -> None:
+    first, second = date(2026, 3, 1), date(2026, 3, 2)
+    table = "ml.model_monitoring"
+    with warehouse.writer(prepared.build_file) as connection:
+        for model, value, day in (("churn", 1.0, first), ("propensity", 2.0, first), ("churn", 3.0, second)):
+            build_file.replace_cut(connection, table, monitored(model, value, day), day, model)
+        build_file.replace_cut(connection, table, monitored("churn", 9.0, first), first, "churn")
+        build_file.replace_cut(connection, table, monitored("propensity", 0.0, first).iloc[:0], first, "propensity")
+        values = f"select value from {table} order by value"
+        assert connection.execute(values).fetchall() == [(3.0,), (9.0,)]
+        build_file.replace_cut(connection, table, monitored("churn", 0.0, first).iloc[:0], first)
+        assert connection.execute(values).fetchall() == [(3.0,)]
+
+
+def test_what_only_earlier_runs_knew_is_brought_from_the_published_file(settings: Settings, brand: Brand) -> None:
+    """The registry, evaluations, monitoring and scores of earlier cuts survive a deleted build file."""
+    settings.published_dir.mkdir(parents=True)
+    with warehouse.writer(settings.published_file) as connection:
+        build_file.create_python_tables(connection)
+        build_file.replace_rows(connection, "ml.churn_scores", scores(("m1", 0.5)), ("as_of_date",))
+        connection.execute(
+            "insert into ml.model_registry by name select 'churn' as model_name, 'churn-1' as model_version, 'champion' as status"
+        )
+        connection.execute("insert into ml.segment_members by name select 'm1' as member_id")
+    build_file.prepare(settings, brand)
+    assert rows(settings, "select model_version, status from ml.model_registry") == [("churn-1", "champion")]
+    assert [row[0] for row in kept(settings)] == ["m1"]
+    assert rows(settings, "select * from ml.segment_members") == [], "clusters are made anew by every run"
+
+
 def test_an_undeclared_table_is_refused(prepared: Settings) -> None:
     with (
         warehouse.writer(prepared.build_file) as connection,
@@ -314,8 +349,10 @@ def test_an_undeclared_table_is_refused(prepared: Settings) -> None:
     [
         (SCORES, lambda: __import__("ml.common.columns", fromlist=["SCORE_COLUMNS"]).SCORE_COLUMNS),
         (EVALUATIONS, lambda: __import__("ml.common.pipeline", fromlist=["x"]).EVALUATION_COLUMNS),
+        (MONITORING, lambda: __import__("ml.common.checks", fromlist=["x"]).CHECK_COLUMNS),
+        (REGISTRY, lambda: list(__import__("ml.common.registry", fromlist=["x"]).Entry.__dataclass_fields__)),
     ],
-    ids=["scores", "evaluations"],
+    ids=["scores", "evaluations", "monitoring", "registry"],
 )
 def test_tables_have_the_columns_that_models_give(
     columns: dict[str, str], module_columns: Callable[[], list[str]]

@@ -226,6 +226,18 @@ CASES = [
         unreachable="row_count_in_range",  # its defect is a second row
     ),
     Case(
+        MODEL_SUITES["monitoring"],
+        clean(
+            watched_or_declined_count=1, unregistered_score_count=0,
+            **{f"{check}_alarm_count": 0 for check, *_ in models.WATCHED},
+        ),
+        {
+            "watched_or_declined_count_in_range": {"watched_or_declined_count": 0},
+            "unregistered_score_count_is_zero": {"unregistered_score_count": 1},
+            **{f"{check}_alarm_count_is_zero": {f"{check}_alarm_count": 1} for check, *_ in models.WATCHED},
+        },
+    ),
+    Case(
         tags.MEMBER_TAGS,
         clean(
             member_count=4, tagged_member_count=4, tagged_order_count=7, order_count=7, tagged_spend_amount=70.0,

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pandas as pd
 
-from orchestration.build_file import EVALUATIONS, SCORES
+from orchestration.build_file import EVALUATIONS, MONITORING, REGISTRY, SCORES
 from orchestration.landing import land as landing
+from orchestration.model_registry import Moment, Settled, log_to_rows, rows_to_log, settle
 from orchestration.quality.adapter import gate_checks
 from orchestration.quality.suites import models as suites
 from orchestration.resources import BrandRun
@@ -22,6 +23,10 @@ PURCHASE_DAYS_SQL = """
     select distinct member_id, business_date from marts.fct_orders
     where member_id is not null and is_valid and business_date < ?
     order by member_id, business_date
+"""
+EARLIER_SCORES_SQL = """
+    select member_id, model_version, horizon_days, score, as_of_date from {table} where as_of_date < ?
+    order by as_of_date, member_id
 """
 # Scores table -> model name in ml.model_evaluations.
 MODELS = {"churn_scores": "churn", "propensity_scores": "propensity"}
@@ -64,6 +69,48 @@ def _champion_figures(evaluation: pd.DataFrame) -> dict[str, float]:
     return {str(name): float(value) for name, value in champion.iloc[0].items()} if len(champion) else {}
 
 
+def _card_link(brand_run: BrandRun, settled: Settled) -> dict[str, dg.MetadataValue]:
+    """Where the card of the version that scored lies, for a browser."""
+    from ml.common.artifacts import HTML_CARD_FILE
+
+    if settled.scorer is None:
+        return {}
+    folder = brand_run.settings.artifacts_dir / settled.scorer["task"]["name"] / settled.scorer["model_version"]
+    return {"card_file": dg.MetadataValue.path(str(folder / HTML_CARD_FILE))}
+
+
+def _moment(brand_run: BrandRun, as_of_date: date) -> Moment:
+    known_at = brand_run.query("select known_at from intermediate.int_clocks_resolved").iloc[0]["known_at"]
+    return Moment(as_of_date, known_at.to_pydatetime(), datetime.now(UTC))
+
+
+def _checks(
+    result,
+    settled: Settled,
+    earlier: pd.DataFrame,
+    features: pd.DataFrame,
+    purchase_days: pd.DataFrame,
+    as_of_date: date,
+) -> pd.DataFrame:
+    """Rows of ml.model_monitoring: what the training says of leaks, and how the scoring version and its past scores do today."""
+    from ml.common.checks import check_rows
+    from ml.common.pipeline import watch_inputs
+    from ml.common.watching import watch_scores
+
+    if settled.scorer is None:
+        return result.checks
+    present = features.loc[pd.to_datetime(features["as_of_date"]) == pd.Timestamp(as_of_date)]
+    version, name = settled.scorer["model_version"], result.task.name
+    watched = watch_inputs(settled.scorer, present, result.task, as_of_date)
+    drift, decay = watch_scores(earlier, settled.scores, purchase_days, result.task.positive_is_order, as_of_date)
+    frames = [
+        result.checks,
+        check_rows(name, version, as_of_date, [*watched, *drift]),
+        *(check_rows(name, scored_by, as_of_date, checks) for scored_by, checks in decay.items()),
+    ]
+    return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+
+
 @dg.multi_asset(
     name="trained_models",
     specs=[
@@ -83,50 +130,76 @@ def _champion_figures(evaluation: pd.DataFrame) -> dict[str, float]:
             "churn_scores": "One row per scored member and as_of_date: the probability that an active member stops ordering.",
             "propensity_scores": "One row per scored member and as_of_date: the probability of an order within the horizon.",
             "model_evaluations": "One row per model version and candidate: figures on a period later than everything it was fitted on.",
+            "model_registry": "One row per decision about a model version: who scores since when, by whose hand and why.",
+            "model_monitoring": "One row per model, check, subject and as_of_date: drift, decay, label age and signs of leaks.",
         }.items()
     ],
 )
 def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
-    from ml.common.artifacts import save_artifact
-    from ml.common.pipeline import TrainResult, train_and_score
+    from ml.common.pipeline import TrainResult, evaluation_row, train_and_score
 
     as_of_date = brand_run.as_of_date()
     features = brand_run.query(FEATURES_SQL)
     purchase_days = brand_run.query(PURCHASE_DAYS_SQL, [as_of_date])
-    evaluations = []
+    published = brand_run.query("select * from ml.model_registry")
+    moment = _moment(brand_run, as_of_date)
+    evaluations, scored_by, decisions, monitored = [], [], [], []
     for table, task in _tasks(brand_run).items():
         if purchase_days.empty:
             result = TrainResult(task, "not_trained", _no_orders(brand_run, as_of_date))
         else:
             result = train_and_score(features, purchase_days, task, as_of_date)
+        log = rows_to_log(published.loc[published["model_name"] == task.name])
+        settled = settle(brand_run.settings.artifacts_dir, log, result, features, purchase_days, moment)
         if result.status == "trained":
-            save_artifact(result, brand_run.settings.artifacts_dir / task.name)
             evaluations.append(result.evaluation)
         else:
             context.log.warning(f"{task.name}: not trained: {result.reason}")
             evaluations.append(_declined(task, result.reason, as_of_date))
-        # One as_of_date has the scores of one version: the newest training replaces an earlier one of the same day.
-        brand_run.write_rows(f"ml.{table}", result.scores.loc[:, list(SCORES)], key=("as_of_date",))
+        if settled.scorer is not None and settled.scorer["model_version"] != result.model_version:
+            scored_by.append(
+                evaluation_row(settled.scorer)
+            )  # trained by an earlier run, of which this file may know nothing
+        earlier = brand_run.query(EARLIER_SCORES_SQL.format(table=f"ml.{table}"), [as_of_date])
+        checks = _checks(result, settled, earlier, features, purchase_days, as_of_date)
+        # One as_of_date has the scores of one version, or of none: what an earlier run of the same day wrote goes.
+        brand_run.replace_cut(f"ml.{table}", settled.scores.loc[:, list(SCORES)], as_of_date)
+        # The only evaluation of this very cut can be one that declined.
+        brand_run.replace_cut("ml.model_evaluations", _declined(task, "", as_of_date).iloc[:0], as_of_date, task.name)
+        brand_run.replace_cut("ml.model_monitoring", checks.loc[:, list(MONITORING)], as_of_date, task.name)
+        decisions.append(log_to_rows(settled.log))
+        monitored.append(checks)
+        scorer = settled.scorer["model_version"] if settled.scorer else "none"
         figures = _champion_figures(result.evaluation)
         context.log.info(
-            f"{task.name}: {result.status}, {len(result.scores)} members scored"
+            f"{task.name}: {result.status}, {len(settled.scores)} members scored by {scorer}"
             + "".join(f", {name} {value:.3f}" for name, value in figures.items())
         )
         yield dg.MaterializeResult(
             asset_key=["ml", table],
             metadata={
                 "model_version": result.model_version or "none",
+                "scored_by": scorer,
+                "decision": settled.log[-1].reason if settled.log else "none",
                 "status": result.status,
-                "dagster/row_count": len(result.scores),
+                "dagster/row_count": len(settled.scores),
                 "card": dg.MetadataValue.md(result.card),
+                **_card_link(brand_run, settled),
                 **figures,
             },
         )
-    rows = pd.concat(evaluations, ignore_index=True)
+    rows, registry = pd.concat(evaluations, ignore_index=True), pd.concat(decisions, ignore_index=True)
     brand_run.write_rows("ml.model_evaluations", rows.loc[:, list(EVALUATIONS)], key=("model_version",))
+    for row in scored_by:
+        brand_run.write_rows("ml.model_evaluations", row.loc[:, list(EVALUATIONS)], key=("model_version", "candidate"))
     yield dg.MaterializeResult(
         asset_key=["ml", "model_evaluations"],
         metadata={"dagster/row_count": len(rows), "evaluated_at": datetime.now(UTC).isoformat()},
+    )
+    brand_run.write_rows("ml.model_registry", registry.loc[:, list(REGISTRY)], key=("model_name",))
+    yield dg.MaterializeResult(asset_key=["ml", "model_registry"], metadata={"dagster/row_count": len(registry)})
+    yield dg.MaterializeResult(
+        asset_key=["ml", "model_monitoring"], metadata={"dagster/row_count": sum(len(checks) for checks in monitored)}
     )
 
 

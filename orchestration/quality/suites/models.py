@@ -1,12 +1,13 @@
 """gate_models: a score is published only when it is complete, is a probability, beats the rule and does not leak.
 
 A model that declined for lack of data has no scores and says so in ml.model_evaluations (candidate `none`): that is an
-answer, not a failure. Scores that are missing without such a row are a failure.
+answer, not a failure. Scores that are missing without such a row are a failure. What is judged is the version that scored; a leak is
+looked for in the one that was trained, too. Drift and decay warn: they ask for a person, not for yesterday's publication.
 """
 
 from __future__ import annotations
 
-from orchestration.quality.suite import Suite
+from orchestration.quality.suite import Severity, Suite
 from orchestration.quality.suites.expect import between, row_count, zero
 
 GATE = "gate_models"
@@ -18,6 +19,19 @@ _CURRENT = """
     evaluations as (
         select * from ml.model_evaluations
         where model_name = '{model_name}' and model_version in (select model_version from scores)
+    ),
+    trained as (
+        select * from ml.model_evaluations
+        where model_name = '{model_name}' and is_champion and model_version in (
+            select r.model_version from ml.model_registry as r inner join clocks on r.as_of_date = clocks.as_of_date
+            where r.model_name = '{model_name}'
+            union all
+            select model_version from scores
+        )
+    ),
+    monitored as (
+        select m.* from ml.model_monitoring as m inner join clocks on m.as_of_date = clocks.as_of_date
+        where m.model_name = '{model_name}'
     ),
     declined as (
         select count(*) as declined_count from ml.model_evaluations as e inner join clocks on e.as_of_date = clocks.as_of_date
@@ -72,7 +86,7 @@ def _evaluation(table: str, model_name: str) -> Suite:
             select
                 count(*) + (select declined_count from declined) as judged_or_declined_count,
                 count(*) filter (where not is_rule_beaten) as below_rule_count,
-                count(*) filter (where is_leak_suspected) as suspected_leak_count,
+                (select count(*) from trained where is_leak_suspected) as suspected_leak_count,
                 max(auc) as auc
             from evaluations
             where is_champion
@@ -87,6 +101,52 @@ def _evaluation(table: str, model_name: str) -> Suite:
     )
 
 
+# Checks of ml.model_monitoring that close the gate (error) or ask for a person (warn), and what holds when they do not.
+WATCHED: tuple[tuple[str, Severity, str], ...] = (
+    ("single_feature_auc", "error", "no single input tells the answer"),
+    ("shuffled_labels", "error", "a model taught shuffled labels knows nothing: what is judged is not trained on"),
+    ("label_maturity_days", "error", "no label window of the scoring version ends after what is known"),
+    ("label_shift", "warn", "no input describes its label window much better than the window after it"),
+    ("input_drift", "warn", "the members scored look like those the scoring version learnt from"),
+    ("score_drift", "warn", "the scores are spread like those of the run before"),
+    ("calibration_decay", "warn", "what was promised at the last closed cut has come true, on average"),
+)
+
+
+def _monitoring(table: str, model_name: str) -> Suite:
+    current = _CURRENT.format(table=table, model_name=model_name)
+    counts = ", ".join(
+        f"count(*) filter (where check_name = '{name}' and not is_ok) as {name}_alarm_count" for name, *_ in WATCHED
+    )
+    return Suite(
+        gate=GATE,
+        subject=("ml", table),
+        name="monitoring",
+        description=f"{model_name} does not know its answers, and the present is what its scoring version learnt from.",
+        sql=f"""
+            with {current}
+            select
+                count(*) + (select declined_count from declined) as watched_or_declined_count,
+                (
+                    select count(*) from scores where model_version not in (
+                        select model_version from ml.model_registry where model_name = '{model_name}'
+                    )
+                ) as unregistered_score_count,
+                {counts}
+            from monitored
+        """,  # noqa: S608
+        expectations=(
+            between("watched_or_declined_count", 1, None, "a model that scores is watched"),
+            zero("unregistered_score_count", "the version that scored is registered"),
+            *(zero(f"{name}_alarm_count", meaning, severity=severity) for name, severity, meaning in WATCHED),
+        ),
+    )
+
+
 def suites(models: dict[str, str]) -> tuple[Suite, ...]:
     """Suites for each scores table: `models` maps table name to model name."""
-    return tuple(suite for table, name in models.items() for suite in (_scores(table, name), _evaluation(table, name)))
+    return tuple(
+        suite
+        for table, name in models.items()
+        for suite in (_scores(table, name), _evaluation(table, name), _monitoring(table, name))
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,19 +41,27 @@ def features_at(bought: np.ndarray, ids: np.ndarray, cut: int) -> pd.DataFrame:
     return frame[last >= 0]
 
 
-def make_shop(members: int = 900, seed: int = 7) -> Shop:
+def make_shop(members: int = 900, seed: int = 7, day: int = DAYS) -> Shop:
+    """The shop as it is known on `day`; the same seed has the same past on every day."""
     rng = np.random.default_rng(seed)
     rate = rng.gamma(1.2, 0.04, members).clip(0.002, 0.5)[:, None]
     stops = np.where(rng.random(members) < 0.5, rng.integers(60, DAYS, members), DAYS)[:, None]
     bought = (rng.random((members, DAYS)) < rate) & (np.arange(DAYS) < stops)
     ids = np.array([f"m{number:05d}" for number in rng.permutation(members)])
-    cuts = [DAYS - HORIZON * step for step in range(7)]
+    bought = bought[:, :day]
+    cuts = [day - HORIZON * step for step in range(7)]
     features = pd.concat([features_at(bought, ids, cut) for cut in cuts], ignore_index=True)
-    member, day = np.nonzero(bought)
-    days = pd.DataFrame({"member_id": ids[member], "business_date": START + pd.to_timedelta(day, unit="D")})
-    return Shop(features, days)
+    member, bought_on = np.nonzero(bought)
+    days = pd.DataFrame({"member_id": ids[member], "business_date": START + pd.to_timedelta(bought_on, unit="D")})
+    return Shop(features, days, START + pd.Timedelta(days=day))
 
 
 @pytest.fixture(scope="session")
 def shop() -> Shop:
     return make_shop()
+
+
+@pytest.fixture(scope="session")
+def new_shop() -> Callable[..., Shop]:
+    """`make_shop`, for tests that want another size, seed or day."""
+    return make_shop

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 from ml.churn.model import churn_task
 from ml.common.artifacts import ArtifactConflictError, UntrustedModelError, load_artifact, save_artifact
 from ml.common.columns import SCORE_COLUMNS
-from ml.common.pipeline import EVALUATION_COLUMNS, TrainResult, model_features, train_and_score
+from ml.common.pipeline import EVALUATION_COLUMNS, TrainResult, evaluation_row, model_features, train_and_score
 from ml.common.tasks import ALL_CANDIDATES, Task
 from ml.propensity.model import propensity_task
 
@@ -40,6 +40,12 @@ def test_a_shop_with_a_pattern_is_learnt(shop, result) -> None:
     assert best["as_of_date"] == shop.now - pd.Timedelta(days=28)
     assert result.model_version.startswith("propensity-20241126-")
     assert result.card.startswith(f"# {result.model_version}") and "recency_rule" in result.card
+
+
+def test_the_evaluation_of_a_version_can_be_read_from_its_metadata(result) -> None:
+    saved = json.loads(json.dumps(result.metadata))
+    row = result.evaluation[result.evaluation["is_champion"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(evaluation_row(saved), row, check_dtype=False)
 
 
 def test_scores_cover_the_population_once_and_are_ranked(shop, result) -> None:
@@ -208,7 +214,7 @@ def test_every_candidate_scores_the_same_after_saving_and_loading(shop, candidat
     result = train_and_score(shop.features, shop.purchase_days, task, shop.now)
     assert result.metadata["candidate"] == candidate
     folder = save_artifact(result, tmp_path)
-    assert sorted(file.name for file in folder.iterdir()) == ["card.md", "metadata.json", "model.skops"]
+    assert sorted(file.name for file in folder.iterdir()) == ["card.html", "card.md", "metadata.json", "model.skops"]
     loaded = load_artifact(folder)
     assert loaded.task == task and loaded.metadata == json.loads(json.dumps(result.metadata))
     present = shop.features[shop.features["as_of_date"] == shop.now]

@@ -1,0 +1,236 @@
+"""The registry of a brand's models between its two places: a log beside the artifacts, and the published ml.model_registry.
+
+Each place gives back what the other has lost. What the decisions are belongs in `ml.common.registry` and `ml.common.contest`; when
+they are asked for belongs in `orchestration.defs.ml` and `orchestration.commands.models`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ml.common.registry import (
+    LOG_FILE,
+    Entry,
+    UnknownVersionError,
+    champion,
+    known,
+    merged,
+    promoted,
+    read_log,
+    registered,
+    released,
+    rolled_back,
+    statuses,
+    write_log,
+)
+from orchestration.locking import brand_lock
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from ml.common.artifacts import LoadedModel
+    from ml.common.pipeline import TrainResult
+
+# Figures of a version's own test cut that the registry shows.
+SHOWN_METRICS = (
+    "auc", "average_precision", "brier", "log_loss", "ece_10_equal_count", "lift_at_10_percent", "mean_score_over_base",
+    "population_count", "base_rate",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The clocks of a run: its cut, what it knows, and when it decides."""
+
+    as_of_date: date
+    known_at: datetime
+    decided_at: datetime
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """What a training led to: the log, who scores (None: nobody), and the scores given."""
+
+    log: list[Entry]
+    scorer: dict[str, Any] | None  # metadata of the version that scored
+    scores: pd.DataFrame
+    is_champion: (
+        bool  # False: no champion can score; the new version does, so that the gate can say what is wrong with it
+    )
+
+
+def rows_to_log(rows: pd.DataFrame) -> list[Entry]:
+    """Entries of rows of ml.model_registry."""
+    return merged(
+        Entry(
+            **{str(name): value for name, value in row.items()}
+            | {
+                "as_of_date": pd.Timestamp(row["as_of_date"]).date(),
+                "promoted_at": pd.Timestamp(row["promoted_at"]).tz_convert(UTC).to_pydatetime(),
+            }
+        )
+        for row in rows.to_dict("records")
+    )
+
+
+def log_to_rows(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Rows of ml.model_registry of a log."""
+    return pd.DataFrame([asdict(entry) for entry in entries])
+
+
+def settle(
+    artifacts: Path,
+    published: Sequence[Entry],
+    result: TrainResult,
+    features: pd.DataFrame,
+    purchase_days: pd.DataFrame,
+    moment: Moment,
+) -> Settled:
+    """Save and register what was trained, decide who is champion, and let the champion score the members of `as_of_date`.
+
+    `published` are the decisions of ml.model_registry. A run decides about a version once: the same version again changes nothing.
+    A training that declined is registered and nobody scores. Nothing is written but the model's folder below `artifacts`.
+    """
+    from ml.common.artifacts import save_artifact
+    from ml.common.contest import decide, why_unusable
+
+    folder = artifacts / result.task.name
+    log = merged(read_log(folder), published)
+    heard = known(log, moment.as_of_date, moment.known_at)
+    is_past = any(entry.as_of_date > moment.as_of_date for entry in log)
+    if result.status == "trained":
+        save_artifact(result, folder)
+    standing = champion(heard)
+    model = _read_back(artifacts, standing)
+    new = _new_entry(
+        result, heard, lambda: decide(result, standing, model, features, purchase_days, moment.as_of_date), moment
+    )
+    if new is not None:
+        heard = registered(heard, new)
+        # A run for a past cut decides for itself alone: what a later cut stands on is not its to change.
+        log = log if is_past else merged(log, heard)
+    write_log(folder, log)
+    crowned = champion(heard)
+    if result.status != "trained":
+        return Settled(log, None, result.scores, is_champion=False)
+    if crowned is None or crowned.model_version == result.model_version:
+        return Settled(log, result.metadata, result.scores, is_champion=crowned is not None)
+    if model is None or why_unusable(result, model, features):
+        return Settled(log, result.metadata, result.scores, is_champion=False)
+    present = features.loc[pd.to_datetime(features["as_of_date"]) == pd.Timestamp(moment.as_of_date)]
+    return Settled(log, model.metadata, model.score(present), is_champion=True)
+
+
+def _new_entry(result: TrainResult, heard: list[Entry], decide: Callable[[], Any], moment: Moment) -> Entry | None:
+    """What this run adds to the log; None where it says nothing new. A version is decided about once, unless nobody is champion."""
+    if result.status != "trained":
+        version = f"{result.task.name}-{moment.as_of_date:%Y%m%d}-none"
+        before = statuses(heard).get(version)
+        is_new = before is None or before.reason != result.reason
+        return _entry(result, version, "declined", result.reason, moment) if is_new else None
+    before = statuses(heard).get(result.model_version)
+    if before is not None and champion(heard) is not None:
+        return None
+    verdict = decide()
+    if before is not None and before.status == verdict.status:
+        return None
+    return _entry(result, result.model_version, verdict.status, verdict.reason, moment)
+
+
+def _entry(result: TrainResult, version: str, status: Any, reason: str, moment: Moment) -> Entry:
+    is_trained = result.status == "trained"
+    figures = {name: result.metadata["test"][name] for name in SHOWN_METRICS} if is_trained else {}
+    return Entry(
+        model_name=result.task.name,
+        model_version=version,
+        status=status,
+        promoted_by="run",
+        reason=reason,
+        data_hash=result.metadata["data_hash"] if is_trained else "",
+        metrics=json.dumps(figures, sort_keys=True),
+        artifact_path=f"{result.task.name}/{version}" if is_trained else "",
+        as_of_date=moment.as_of_date,
+        promoted_at=moment.decided_at.astimezone(UTC),
+    )
+
+
+def _read_back(artifacts: Path, entry: Entry | None) -> LoadedModel | None:
+    """The model of an entry; None where there is no entry or its files are gone."""
+    from ml.common.artifacts import load_artifact
+
+    if entry is None or not (artifacts / entry.artifact_path).is_dir():
+        return None
+    return load_artifact(artifacts / entry.artifact_path)
+
+
+def logs(settings: Settings) -> dict[str, list[Entry]]:
+    """The log of every model of a brand, by model name."""
+    files = sorted(settings.artifacts_dir.glob(f"*/{LOG_FILE}"))
+    return {file.parent.name: read_log(file.parent) for file in files}
+
+
+def log_of(settings: Settings, model: str) -> list[Entry]:
+    """The log of one model. Raises UnknownVersionError for a model that nothing was decided of."""
+    found = logs(settings)
+    if model not in found:
+        raise UnknownVersionError(
+            f"no model {model!r} is registered for {settings.brand}; there are: {', '.join(found) or 'none yet'}"
+        )
+    return found[model]
+
+
+def promote(settings: Settings, model: str, version: str, reason: str) -> Entry:
+    """Make a version champion, by an operator: the next run scores with it, and no run replaces it until it is released.
+
+    Raises UnknownVersionError for a version that cannot be promoted, also because its artifact is gone or must not be loaded.
+    """
+    return _decide(settings, model, lambda log, at: promoted(log, version, reason, at))
+
+
+def rollback(settings: Settings, model: str, reason: str) -> Entry:
+    """Make the champion before the present one champion again; otherwise as `promote`."""
+    return _decide(settings, model, lambda log, at: rolled_back(log, reason, at))
+
+
+def release(settings: Settings, model: str, reason: str) -> Entry:
+    """Let runs decide again who replaces the champion."""
+    return _decide(settings, model, lambda log, at: released(log, reason, at))
+
+
+def _decide(settings: Settings, model: str, change: Callable[[list[Entry], datetime], list[Entry]]) -> Entry:
+    from ml.common.artifacts import UntrustedModelError
+
+    with brand_lock(settings):
+        log = change(log_of(settings, model), datetime.now(UTC))
+        crowned = champion(log)
+        assert crowned is not None
+        try:
+            model_files = _read_back(settings.artifacts_dir, crowned)
+        except UntrustedModelError as refused:
+            raise UnknownVersionError(str(refused)) from refused
+        if model_files is None:
+            raise UnknownVersionError(
+                f"the artifact of {crowned.model_version} is gone: there is no {settings.artifacts_dir / crowned.artifact_path}"
+            )
+        write_log(settings.artifacts_dir / model, log)
+    return crowned
+
+
+def operator_decisions(settings: Settings) -> str:
+    """sha256 over what operators decided, "" when that is nothing: an input of a run, which has something to do when it changes."""
+    lines = [entry.to_line() for log in logs(settings).values() for entry in log if entry.promoted_by == "operator"]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
+
+
+def copy_registry(source: Settings, target: Settings) -> None:
+    """Give another home the registered models and the log: what a past run went by is decided by its clocks."""
+    for model in logs(source):
+        shutil.copytree(source.artifacts_dir / model, target.artifacts_dir / model)
