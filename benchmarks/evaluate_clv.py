@@ -36,10 +36,10 @@ AMOUNTS_SQL = """
 def cdnow_days(file: Path = CDNOW) -> pd.DataFrame:
     """member_id, business_date, amount of the 2,357 customers of the sample."""
     names = ["master_id", "member_id", "day", "cd_count", "amount"]
-    rows = pd.read_csv(file, sep=r"\s+", header=None, names=names, dtype={"day": str, "member_id": str})
-    return rows.assign(business_date=pd.to_datetime(rows["day"], format="%Y%m%d"))[
-        ["member_id", "business_date", "amount"]
-    ]
+    kinds = {"day": str, "member_id": str}
+    rows = pd.read_csv(file, sep=r"\s+", header=None, names=names, dtype=kinds, usecols=["member_id", "day", "amount"])
+    rows["business_date"] = pd.to_datetime(rows["day"], format="%Y%m%d")
+    return rows.drop(columns="day")
 
 
 def cdnow_rows(days: pd.DataFrame) -> Iterator[ReferenceRow]:
