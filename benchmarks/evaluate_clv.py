@@ -36,7 +36,7 @@ AMOUNTS_SQL = """
 def cdnow_days(file: Path = CDNOW) -> pd.DataFrame:
     """member_id, business_date, amount of the 2,357 customers of the sample."""
     names = ["master_id", "member_id", "day", "cd_count", "amount"]
-    kinds = {"day": str, "member_id": str}
+    kinds: Any = {"day": str, "member_id": str}
     rows = pd.read_csv(file, sep=r"\s+", header=None, names=names, dtype=kinds, usecols=["member_id", "day", "amount"])
     rows["business_date"] = pd.to_datetime(rows["day"], format="%Y%m%d")
     return rows.drop(columns="day")
