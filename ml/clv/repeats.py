@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import gammaln, hyp2f1
 
-MAX_FIT_CUSTOMERS = 50_000  # of more, every n-th in the order of (x, t_x, T): four parameters need no million
+MAX_FIT_CUSTOMERS = 4_000  # of more distinct ones, every n-th in the order of (x, t_x, T): four parameters need no more
 LOG_BOUND = 9.0  # of the logarithm of a parameter; a fit that ends there has run away
 LEAST_PARAMETER = 1e-3  # below it, a shape says that there is no such variation among customers
 LEAST_GAIN = 3.0  # log likelihood over the NBD's: two more parameters, chi-squared at 5 %
@@ -65,15 +65,13 @@ class RepeatModel(ABC):
         best = None
         for start in self.starts:
             bounds = [(-LOG_BOUND, LOG_BOUND)] * len(start)
-            rough = minimize(
+            found = minimize(
                 loss,
                 np.log(start),
-                method="Nelder-Mead",
+                method="L-BFGS-B",
                 bounds=bounds,
-                options={"maxiter": 4000, "xatol": 1e-8, "fatol": 1e-12},
+                options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 400},
             )
-            fine = minimize(loss, rough.x, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-9})
-            found = fine if fine.fun <= rough.fun else rough
             if best is None or found.fun < best.fun - 1e-12:
                 best = found
         assert best is not None
