@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from ml.common.artifacts import LoadedModel
     from ml.common.pipeline import TrainResult
 
+KEPT_VERSIONS = (
+    30  # versions of a model whose files are kept, 0.2 to 10 MB each; a month of daily runs can be gone back to
+)
 # Figures of a version's own test cut that the registry shows.
 SHOWN_METRICS = (
     "auc", "average_precision", "brier", "log_loss", "ece_10_equal_count", "lift_at_10_percent", "mean_score_over_base",
@@ -111,13 +114,17 @@ def settle(
     standing = champion(heard)
     model = _read_back(artifacts, standing)
     new = _new_entry(
-        result, heard, lambda: decide(result, standing, model, features, purchase_days, moment.as_of_date), moment
+        result,
+        heard,
+        lambda: decide(result, standing, model, features, purchase_days, moment.as_of_date),
+        moment,
+        is_past=is_past,
     )
     if new is not None:
         heard = registered(heard, new)
-        # A run for a past cut decides for itself alone: what a later cut stands on is not its to change.
-        log = log if is_past else merged(log, heard)
+        log = _with_past(log, new) if is_past else merged(log, heard)
     write_log(folder, log)
+    _forget_old(folder, log)
     crowned = champion(heard)
     if result.status != "trained":
         return Settled(log, None, result.scores, is_champion=False)
@@ -129,18 +136,32 @@ def settle(
     return Settled(log, model.metadata, model.score(present), is_champion=True)
 
 
-def _new_entry(result: TrainResult, heard: list[Entry], decide: Callable[[], Any], moment: Moment) -> Entry | None:
-    """What this run adds to the log; None where it says nothing new. A version is decided about once, unless nobody is champion."""
+def _with_past(log: list[Entry], new: Entry) -> list[Entry]:
+    """The log after a run for a past cut: its version is on record, once, and champion of nothing that a later cut stands on."""
+    if new.model_version in statuses(log):
+        return log
+    if new.status == "champion":
+        new = replace(new, status="challenger", reason=f"scored the past cut {new.as_of_date} alone: {new.reason}")
+    return registered(log, new)
+
+
+def _new_entry(
+    result: TrainResult, heard: list[Entry], decide: Callable[[], Any], moment: Moment, *, is_past: bool
+) -> Entry | None:
+    """What this run decides; None where it says nothing new.
+
+    A version is decided about once, unless nobody is champion. A run for a past cut, of which little is recorded, decides anew.
+    """
     if result.status != "trained":
         version = f"{result.task.name}-{moment.as_of_date:%Y%m%d}-none"
         before = statuses(heard).get(version)
         is_new = before is None or before.reason != result.reason
         return _entry(result, version, "declined", result.reason, moment) if is_new else None
     before = statuses(heard).get(result.model_version)
-    if before is not None and champion(heard) is not None:
+    if before is not None and champion(heard) is not None and not is_past:
         return None
     verdict = decide()
-    if before is not None and before.status == verdict.status:
+    if before is not None and before.status == verdict.status and not is_past:
         return None
     return _entry(result, result.model_version, verdict.status, verdict.reason, moment)
 
@@ -169,6 +190,21 @@ def _read_back(artifacts: Path, entry: Entry | None) -> LoadedModel | None:
     if entry is None or not (artifacts / entry.artifact_path).is_dir():
         return None
     return load_artifact(artifacts / entry.artifact_path)
+
+
+def _forget_old(folder: Path, log: Sequence[Entry]) -> None:
+    """Remove the files of versions that nobody will go back to; what was decided about them stays in the log.
+
+    Kept are the KEPT_VERSIONS newest, whoever is champion, and every version that an operator ever made champion.
+    """
+    trained = [version for version, entry in statuses(log).items() if entry.artifact_path]
+    by_hand = {entry.model_version for entry in log if (entry.status, entry.promoted_by) == ("champion", "operator")}
+    crowned = champion(log)
+    kept = by_hand | set(trained[-KEPT_VERSIONS:]) | ({crowned.model_version} if crowned else set())
+    for version in trained:
+        files = folder / version
+        if version not in kept and files.is_dir() and not files.is_symlink():
+            shutil.rmtree(files)
 
 
 def logs(settings: Settings) -> dict[str, list[Entry]]:
@@ -231,6 +267,11 @@ def operator_decisions(settings: Settings) -> str:
 
 
 def copy_registry(source: Settings, target: Settings) -> None:
-    """Give another home the registered models and the log: what a past run went by is decided by its clocks."""
-    for model in logs(source):
-        shutil.copytree(source.artifacts_dir / model, target.artifacts_dir / model)
+    """Give another home the registered models, which are only read, and a log of its own: a past run goes by its clocks."""
+    for model, log in logs(source).items():
+        folder = target.artifacts_dir / model
+        write_log(folder, log)
+        for version in statuses(log):
+            files = source.artifacts_dir / model / version
+            if files.is_dir():
+                (folder / version).symlink_to(files.resolve(), target_is_directory=True)

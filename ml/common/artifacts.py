@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def save_artifact(result: TrainResult, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
     try:
-        skops.io.dump({"estimator": result.estimator, "calibrator": result.calibrator}, building / MODEL_FILE)
+        parts = {"estimator": result.estimator, "calibrator": result.calibrator}
+        skops.io.dump(parts, building / MODEL_FILE, compression=zipfile.ZIP_DEFLATED)
         (building / CARD_FILE).write_text(result.card, encoding="utf-8")
         (building / HTML_CARD_FILE).write_text(result.card_html, encoding="utf-8")
         (building / METADATA_FILE).write_text(metadata, encoding="utf-8")

@@ -141,6 +141,8 @@ def test_a_rebuilt_past_gets_the_registry_and_leaves_the_brands_alone(settings: 
     model_registry.copy_registry(settings, target)
     log = read_log(target.artifacts_dir / "churn")
     assert log == read_log(settings.artifacts_dir / "churn")
+    link = target.artifacts_dir / "churn" / "churn-20240601-abc"
+    assert link.is_symlink() and link.resolve() == settings.artifacts_dir / "churn" / "churn-20240601-abc"
     write_log(target.artifacts_dir / "churn", registered(log, entry(9)))
     assert standing(settings)[0] == "churn-20240602-abc"
     assert log[-1].promoted_at + timedelta(days=1) < datetime.now(UTC)

@@ -157,9 +157,10 @@ def trained_models(context: dg.AssetExecutionContext, brand_run: BrandRun):
             context.log.warning(f"{task.name}: not trained: {result.reason}")
             evaluations.append(_declined(task, result.reason, as_of_date))
         if settled.scorer is not None and settled.scorer["model_version"] != result.model_version:
-            scored_by.append(
-                evaluation_row(settled.scorer)
-            )  # trained by an earlier run, of which this file may know nothing
+            # Trained by an earlier run, of which this file may know nothing.
+            scored_by.append(evaluation_row(settled.scorer))
+        if settled.scorer is not None and not settled.is_champion:
+            context.log.warning(f"{task.name}: no version may score: {settled.log[-1].reason}")
         earlier = brand_run.query(EARLIER_SCORES_SQL.format(table=f"ml.{table}"), [as_of_date])
         checks = _checks(result, settled, earlier, features, purchase_days, as_of_date)
         # One as_of_date has the scores of one version, or of none: what an earlier run of the same day wrote goes.

@@ -57,6 +57,8 @@ UPSTREAM = (
     ("ml", "churn_scores"),
     ("ml", "propensity_scores"),
     ("ml", "model_evaluations"),
+    ("ml", "model_registry"),
+    ("ml", "model_monitoring"),
     ("ml", "segment_cards"),
     ("ml", "segment_profiles"),
 )

@@ -214,10 +214,31 @@ def test_a_run_for_the_past_goes_by_the_past_and_changes_nothing_of_the_present(
     later, new = trained(new_shop, DAYS[1], "logistic")
     log = settled(tmp_path, later, new).log
     earlier, past = trained(new_shop, 288, "logistic")
-    done = settled(tmp_path, earlier, past)
-    assert set(done.scores["model_version"]) == {past.model_version} and done.is_champion
-    assert done.log == log == read_log(tmp_path / "propensity")
+    for _ in range(2):
+        done = settled(tmp_path, earlier, past)
+        assert set(done.scores["model_version"]) == {past.model_version} and done.is_champion
+        # It is on record, once, as a version that scored a past cut, and the present has the champion it had.
+        assert done.log[:-1] == log and read_log(tmp_path / "propensity") == done.log
+        assert (done.log[-1].status, done.log[-1].model_version) == ("challenger", past.model_version)
+        assert champion(done.log) == champion(log)
     again = settled(tmp_path, shop, old)
     assert set(again.scores["model_version"]) == {old.model_version}, (
         "the later champion does not exist at the earlier cut"
     )
+    assert again.log == done.log
+
+
+def test_files_of_old_versions_are_removed_and_what_was_decided_about_them_stays(
+    new_shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.model_registry.KEPT_VERSIONS", 2)
+    shop, result = trained(new_shop)
+    names = ["propensity-a", "propensity-b", "propensity-c", "propensity-d"]
+    for hour, name in enumerate(names):
+        done = settled(tmp_path, shop, with_test(result, name), hour=hour + 3)
+        if name == "propensity-b":  # an operator goes back to the first, and lets runs decide again
+            log = promoted(done.log, "propensity-a", "by hand", done.log[-1].promoted_at)
+            write_log(tmp_path / "propensity", released(log, "enough", log[-1].promoted_at))
+    folders = {path.name for path in (tmp_path / "propensity").iterdir() if path.is_dir()}
+    assert folders == {"propensity-a", "propensity-c", "propensity-d"}, "b is old, and nobody ever chose it"
+    assert set(names) == set(statuses(done.log))

@@ -118,6 +118,8 @@ def test_a_column_that_knows_the_label_is_a_suspected_leak(shop) -> None:
 def test_shuffled_histories_teach_nothing(shop, monkeypatch) -> None:
     """Mean of 20 shuffles: one alone is a flaky test (its standard deviation is about .02 here)."""
     monkeypatch.setattr("ml.common.evaluation.bootstrap_auc_interval", lambda *_: (0.0, 1.0))  # only for speed
+    monkeypatch.setattr("ml.common.pipeline.collect", lambda *_: {"reliability": [], "gain": [], "importance": []})
+    monkeypatch.setattr("ml.common.pipeline._leak_checks", lambda *_: [])
     task = propensity_task(28, candidate_names=SMALL)
     recent = shop.features[shop.features["as_of_date"] >= shop.now - pd.Timedelta(days=28 * 3)]
     aucs = []
@@ -241,7 +243,7 @@ def test_a_failed_write_leaves_nothing(shop, tmp_path, monkeypatch) -> None:
     task = propensity_task(28, candidate_names=SMALL)
     result = train_and_score(shop.features, shop.purchase_days, task, shop.now)
 
-    def disk_full(*_args) -> None:
+    def disk_full(*_args, **_options) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ml.common.artifacts.skops.io.dump", disk_full)
