@@ -17,6 +17,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import evaluate_clv
 from benchmarks.reference import ReferenceRow
 from ml.common.estimators import RULES, SEED
 from ml.propensity.category import evaluate_categories
@@ -180,16 +181,31 @@ def write(rows: list[ReferenceRow], seconds: float) -> None:
     )
 
 
+def show(rows: list[ReferenceRow], title: str) -> None:
+    """The table on the terminal; what is not held is red."""
+    table = Table(title=title, title_justify="left")
+    for heading in HEADINGS:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*cells(row), style="bold red" if row.is_held is False else None)
+    Console(width=200).print(table)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--write", action="store_true", help="put the table into docs/models.md")
     asked = parser.parse_args()
-    console, told = Console(width=200), Console(stderr=True)
+    told = Console(stderr=True)
     started = time.monotonic()
     grocery = load_settings("complete_journey")
     build(grocery, told)
     rows: list[ReferenceRow] = []
-    for make in (lambda: purchase_rows(grocery), lambda: category_rows(grocery), leak_rows):
+    for make in (
+        lambda: evaluate_clv.rows(grocery),
+        lambda: purchase_rows(grocery),
+        lambda: category_rows(grocery),
+        leak_rows,
+    ):
         for row in make():
             rows.append(row)
             told.print(f"{row.gate}: {row.subject}: {row.figure} {row.measured:.4f}", highlight=False)
@@ -198,12 +214,7 @@ def main() -> int:
         "`tessera evaluate --brand online_retail --task churn --cut 2011-09-10 --horizon 90`"
     )
     seconds = time.monotonic() - started
-    table = Table(title=f"Models beside references ({seconds:.0f} s)", title_justify="left")
-    for heading in HEADINGS:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*cells(row), style="bold red" if row.is_held is False else None)
-    console.print(table)
+    show(rows, f"Models beside references ({seconds:.0f} s)")
     if asked.write:
         write(rows, seconds)
     return 0 if all(row.is_held is not False for row in rows) else 1

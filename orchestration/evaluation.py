@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,6 +24,8 @@ from orchestration.locking import brand_lock
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ml.common.pipeline import CutEvaluation
     from ml.common.tasks import Task
 
@@ -91,21 +94,11 @@ def evaluate(
     """Judge `task` at `cut`. Takes the brand's lock while the build file is copied. Raises EvaluationError."""
     from ml.common.pipeline import TooFewRowsError, evaluate_at
     from ml.common.splits import TooFewCutsError
-    from orchestration.defs.ml.models import FEATURES_SQL, PURCHASE_DAYS_SQL
+    from orchestration.defs.ml.models import PURCHASE_DAYS_SQL
 
     started = time.monotonic()
-    if not settings.build_file.exists():
-        raise EvaluationError(
-            f"{settings.brand} has never been built; run `tessera run --brand {settings.brand}` first"
-        )
     ends = cut + timedelta(days=task.horizon_days)
-    folder = settings.brand_home / "evaluation"
-    try:
-        with brand_lock(settings):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            copy = folder / settings.build_file.name  # dbt's views hold the file's own name
-            shutil.copyfile(settings.build_file, copy)
+    with _copied(settings) as copy:
         first_day, known_until = _span(copy)
         if ends > known_until:
             raise EvaluationError(
@@ -119,18 +112,40 @@ def evaluate(
                 "a horizon of history behind it and a known outcome; choose a later cut or a shorter horizon"
             )
         tell(f"features at {len(cuts)} training cuts, {cuts[0]} to {cuts[-1]}, and at {cut}")
-        _build_features(settings, copy, [*cuts, cut])
+        features = _features(settings, copy, [*cuts, cut])
         with warehouse.read_only(copy) as connection:
-            features = connection.execute(FEATURES_SQL).df()
             purchase_days = connection.execute(PURCHASE_DAYS_SQL, [ends]).df()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     tell(f"{len(features):,} members at cuts; training {len(task.candidate_names)} candidates")
     try:
         found = evaluate_at(features, purchase_days, task, cut, ends)
     except (TooFewRowsError, TooFewCutsError) as thin:
         raise EvaluationError(f"too little data: {thin}") from thin
     return Evaluated(task, found, first_day, time.monotonic() - started)
+
+
+def features_at(settings: Settings, cuts: Sequence[date]) -> pd.DataFrame:
+    """Features of every member at each of the cuts, as the models of `tessera run` get them. Raises EvaluationError."""
+    with _copied(settings) as copy:
+        return _features(settings, copy, cuts)
+
+
+@contextmanager
+def _copied(settings: Settings) -> Iterator[Path]:
+    """A copy of the build file, for as long as it is wanted."""
+    if not settings.build_file.exists():
+        raise EvaluationError(
+            f"{settings.brand} has never been built; run `tessera run --brand {settings.brand}` first"
+        )
+    folder = settings.brand_home / "evaluation"
+    try:
+        with brand_lock(settings):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            copy = folder / settings.build_file.name  # dbt's views hold the file's own name
+            shutil.copyfile(settings.build_file, copy)
+        yield copy
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _span(copy: Path) -> tuple[date, date]:
@@ -145,7 +160,9 @@ def _span(copy: Path) -> tuple[date, date]:
     return found[0], found[1]
 
 
-def _build_features(settings: Settings, copy: Path, cuts: list[date]) -> None:
+def _features(settings: Settings, copy: Path, cuts: Sequence[date]) -> pd.DataFrame:
+    from orchestration.defs.ml.models import FEATURES_SQL
+
     ensure_manifest()
     home = settings.brand_home
     invocation = run_dbt(
@@ -160,3 +177,5 @@ def _build_features(settings: Settings, copy: Path, cuts: list[date]) -> None:
     if failed or invocation.return_code:
         names = ", ".join(failed) or invocation.complaint or "dbt"
         raise EvaluationError(f"features could not be built: {names} failed; see {home / 'logs' / 'dbt.log'}")
+    with warehouse.read_only(copy) as connection:
+        return connection.execute(FEATURES_SQL).df()

@@ -284,6 +284,14 @@ def newest_first(rows: str) -> str:
     return f"order by {rows}.changed_at desc nulls last"
 
 
+def tombstone_key(row: str, key: str) -> str:
+    return f"case when {row}.source_row_number is null then {key} else '' end"
+
+
+def cuts_asked_for() -> list[str]:
+    return []
+
+
 def has_open_rows(relation: object, entity: str) -> bool:
     return True
 

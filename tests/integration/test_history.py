@@ -43,14 +43,6 @@ def test_what_was_known_then_gives_what_was_published_then(lived: tuple[Home, st
     assert {"marts.fct_orders", "tags.member_tags", "metrics.agg_daily_sales"} <= found
 
 
-def test_the_present_can_be_built_again_too(lived: tuple[Home, str]) -> None:
-    home, _ = lived
-    published = home.published.read_bytes()
-    outcome = home.tessera("rebuild", "--version", "current", "--compare")
-    assert outcome.code == 0, outcome.text
-    assert home.published.read_bytes() == published
-
-
 def test_an_earlier_cut_with_todays_knowledge(lived: tuple[Home, str]) -> None:
     home, _ = lived
     cut = date(2024, 10, 1)

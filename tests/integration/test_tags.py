@@ -25,7 +25,7 @@ from simulator import SimulatorConfig, write_brand
 pytestmark = pytest.mark.slow
 
 SAMPLED = 20
-CUTS = 5
+CUTS = 3
 FAMILIES = "path:models/tags"
 UNTIL_TAGS = (
     "+member_tags",
@@ -150,7 +150,7 @@ def current(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, object
 def lived(
     simulated: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, dict[date, dict[str, dict[str, object]]]]]:
-    """Five cuts in order on a copy whose past begins anew, and the tags of each."""
+    """Three cuts in order on a copy whose past begins anew, and the tags of each."""
     copy = tmp_path_factory.mktemp("lived") / simulated.build_file.name
     shutil.copyfile(simulated.build_file, copy)
     with warehouse.writer(copy) as connection:
@@ -162,7 +162,7 @@ def lived(
         ).fetchall():
             connection.execute(f"drop table tags.{name}")
     seen = {}
-    for day in (last[0] - timedelta(n) for n in (40, 9, 8, 1, 0)):
+    for day in (last[0] - timedelta(n) for n in (40, 8, 0)):
         run_tags(simulated, copy, day)
         with warehouse.read_only(copy) as connection:
             seen[day] = current(connection)
