@@ -138,7 +138,7 @@ def leak_rows() -> Iterator[ReferenceRow]:
     )
 
 
-LEAK_TESTS = ("tests/unit/ml/test_leakage.py", "tests/integration/test_leakage.py")
+LEAK_TESTS = ("tests/unit/ml/test_leak_checks.py", "tests/integration/test_leakage.py")
 
 
 def build(settings: Settings, told: Console) -> None:

@@ -1,7 +1,7 @@
 """The leakage battery on every feature set: no fact of the future is known, and each guard closes on a planted leak.
 
 Injection into the marts here; raw instants on the other side of midnight are in test_incremental.py; labels, ceilings and
-shuffles, which need no warehouse, are in tests/unit/ml/test_leakage.py.
+shuffles, which need no warehouse, are in tests/unit/ml/test_leak_checks.py.
 """
 
 from __future__ import annotations

@@ -114,3 +114,12 @@ def test_imports_keep_to_their_layers(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.chdir(PROJECT_ROOT)
     code = lint_imports(config_filename="pyproject.toml", no_cache=True)
     assert code == 0, capsys.readouterr().out
+
+
+def test_files_of_tests_are_named_apart() -> None:
+    """pytest imports a file outside packages by its name alone: of two that share one, neither suite would run."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((PROJECT_ROOT / "tests").rglob("*.py")):
+        if not (path.parent / "__init__.py").exists() and path.name != "conftest.py":
+            found.setdefault(path.name, []).append(relative(path))
+    assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}
