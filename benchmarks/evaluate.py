@@ -119,7 +119,7 @@ def leak_rows() -> Iterator[ReferenceRow]:
     """LEAK: the tests of leaks, run by pytest; the figure is how many of them failed."""
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *LEAK_TESTS],
+        [sys.executable, "-m", "pytest", "--disable-warnings", "-p", "no:cacheprovider", *LEAK_TESTS],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
