@@ -107,7 +107,5 @@ def rebuild_tags(settings: Settings, copy: Path, day: date) -> None:
         logs=home / "logs",
         tell=lambda _: None,
     )
-    failed = sorted(node.name for node in invocation.nodes if not node.is_good)
-    if failed or invocation.return_code:
-        names = ", ".join(failed) or invocation.complaint or "dbt"
-        raise AudienceHistoryError(f"as of {day}: {names} failed; see {home / 'logs' / 'dbt.log'}")
+    if invocation.failed:
+        raise AudienceHistoryError(f"as of {day}: {invocation.failed} failed; see {home / 'logs' / 'dbt.log'}")

@@ -102,9 +102,8 @@ class Parameters(_Config):
     churn_horizon_days: Days = 90  # silent this long after a cut = churned; longer is surer and known later
     churn_active_days: Days = 180  # scored for churn: ordered within this many days before the cut
     purchase_horizon_days: Days = 30  # propensity: orders within this many days after the cut
-    purchase_active_days: Days | None = (
-        None  # asked when evaluated: ordered within this many days before; None = every known buyer
-    )
+    # Asked when evaluated: ordered within this many days before; None = every known buyer.
+    purchase_active_days: Days | None = None
     training_cut_count: Annotated[int, Field(ge=1, le=60)] = 6  # cuts at as_of_date - horizon - n * step
     training_cut_step_days: Days = 30
     lifecycle_new_days: Days = 30  # first order at most this long ago = new

@@ -207,6 +207,12 @@ class Invocation:
     nodes: tuple[NodeResult, ...]
     complaint: str
 
+    @property
+    def failed(self) -> str:
+        """Names of the nodes that failed, else what dbt complained of; empty when all went well."""
+        names = ", ".join(sorted(node.name for node in self.nodes if not node.is_good))
+        return names or (self.complaint or "dbt" if self.return_code else "")
+
 
 def run_dbt(
     arguments: Sequence[str],

@@ -7,6 +7,7 @@ what it would be trained on. Learning and judging are `ml.common.pipeline`'s.
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
 TASKS = ("churn", "purchase")
 CUT_COUNT = 6
-LEAST_HISTORY_DAYS = (
-    90  # the widest window of the rules: a cut with less behind it knows another thing by the same name
-)
+# The widest window of the rules: a cut with less behind it knows another thing by the same name.
+LEAST_HISTORY_DAYS = 90
+_FOLDER, _LEFTOVER_SECONDS = "evaluation-", 86_400
 _MODELS = ("int_as_of_dates_spined", "feat_members_purchases", "feat_members_promotions")
 
 
@@ -136,16 +137,19 @@ def _copied(settings: Settings) -> Iterator[Path]:
         raise EvaluationError(
             f"{settings.brand} has never been built; run `tessera run --brand {settings.brand}` first"
         )
-    folder = settings.brand_home / "evaluation"
-    try:
+    _remove_leftovers(settings.brand_home)
+    with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=settings.brand_home) as folder:
+        copy = Path(folder) / settings.build_file.name  # dbt's views hold the file's own name
         with brand_lock(settings):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            copy = folder / settings.build_file.name  # dbt's views hold the file's own name
             shutil.copyfile(settings.build_file, copy)
         yield copy
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(brand_home: Path) -> None:
+    """Copies of evaluations that were killed; those of the last day may be at work."""
+    for folder in brand_home.glob(f"{_FOLDER}*"):
+        if time.time() - folder.stat().st_mtime > _LEFTOVER_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _span(copy: Path) -> tuple[date, date]:
@@ -169,13 +173,13 @@ def _features(settings: Settings, copy: Path, cuts: Sequence[date]) -> pd.DataFr
         ["run", "--select", *_MODELS],
         dbt_environment(settings)
         | {"TESSERA_BUILD_FILE": str(copy), "TESSERA_CUTS": " ".join(day.isoformat() for day in cuts)},
-        target=home / "dbt",
+        target=copy.parent / "dbt",  # of its own: a run may go on beside it, and reads what dbt says in the brand's
         logs=home / "logs",
         tell=lambda _: None,
     )
-    failed = sorted(node.name for node in invocation.nodes if not node.is_good)
-    if failed or invocation.return_code:
-        names = ", ".join(failed) or invocation.complaint or "dbt"
-        raise EvaluationError(f"features could not be built: {names} failed; see {home / 'logs' / 'dbt.log'}")
+    if invocation.failed:
+        raise EvaluationError(
+            f"features could not be built: {invocation.failed} failed; see {home / 'logs' / 'dbt.log'}"
+        )
     with warehouse.read_only(copy) as connection:
         return connection.execute(FEATURES_SQL).df()

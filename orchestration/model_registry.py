@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from ml.common.artifacts import LoadedModel
     from ml.common.pipeline import TrainResult
 
-KEPT_VERSIONS = (
-    30  # versions of a model whose files are kept, 0.2 to 10 MB each; a month of daily runs can be gone back to
-)
+# Versions of a model whose files are kept, 0.2 to 10 MB each: a month of daily runs can be gone back to.
+KEPT_VERSIONS = 30
 # Figures of a version's own test cut that the registry shows.
 SHOWN_METRICS = (
     "auc", "average_precision", "brier", "log_loss", "ece_10_equal_count", "lift_at_10_percent", "mean_score_over_base",
@@ -65,9 +64,8 @@ class Settled:
     log: list[Entry]
     scorer: dict[str, Any] | None  # metadata of the version that scored
     scores: pd.DataFrame
-    is_champion: (
-        bool  # False: no champion can score; the new version does, so that the gate can say what is wrong with it
-    )
+    # False: no champion can score; the new version does, so that the gate can say what is wrong with it.
+    is_champion: bool
 
 
 def rows_to_log(rows: pd.DataFrame) -> list[Entry]:

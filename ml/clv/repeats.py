@@ -163,77 +163,49 @@ class Nbd(RepeatModel):
         return np.asarray(weeks) * (r + np.asarray(frequency, dtype=float)) / (alpha + np.asarray(age, dtype=float))
 
 
-class BgNbd(RepeatModel):
-    """May leave right after any repeat purchase, with a probability by Beta(a, b). Who never came back cannot have left: P(alive) is 1."""
+class _BetaGeometric(RepeatModel):
+    """May leave right after a purchase, with a probability by Beta(a, b). After which purchases, the two models below say."""
 
     names = ("r", "alpha", "a", "b")
     starts = ((0.5, 1.0, 0.8, 2.0), (1.0, 1.0, 1.0, 1.0))
+    chances_at_first: int  # chances to leave that the first purchase gives; every repeat gives one
 
     def _log_likelihoods(self, values: Floats, x: Floats, t_x: Floats, age: Floats) -> Floats:
         r, alpha, a, b = values
-        shared = (
-            gammaln(r + x)
-            - gammaln(r)
-            + r * np.log(alpha)
-            + gammaln(a + b)
-            + gammaln(b + x)
-            - gammaln(b)
-            - gammaln(a + b + x)
-        )
+        chances = x + self.chances_at_first
+        buying = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
+        staying = gammaln(a + b) + gammaln(b + chances) - gammaln(b) - gammaln(a + b + chances)
         stayed = -(r + x) * np.log(alpha + age)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            left = np.where(
-                x > 0, np.log(a) - np.log(np.maximum(b + x - 1, 1e-300)) - (r + x) * np.log(alpha + t_x), -np.inf
-            )
-        return shared + np.logaddexp(stayed, left)
+        left = np.log(a) - np.log(np.maximum(b + chances - 1, 1e-300)) - (r + x) * np.log(alpha + t_x)
+        return buying + staying + np.logaddexp(stayed, np.where(chances > 0, left, -np.inf))
 
     def probability_alive(self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> Floats:
         r, alpha, a, b = self._values()
         x, t_x, age_ = (np.asarray(values, dtype=float) for values in (frequency, recency, age))
-        odds = a / np.maximum(b + x - 1, 1e-300) * np.exp((r + x) * np.log((alpha + age_) / (alpha + t_x)))
-        return np.where(x > 0, 1 / (1 + odds), 1.0)
+        chances = x + self.chances_at_first
+        odds = a / np.maximum(b + chances - 1, 1e-300) * np.exp((r + x) * np.log((alpha + age_) / (alpha + t_x)))
+        return np.where(chances > 0, 1 / (1 + odds), 1.0)
 
     def expected_repeats(self, weeks: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> Floats:
         r, alpha, a, b = self._values()
         x, _, age_ = (np.asarray(values, dtype=float) for values in (frequency, recency, age))
+        chances = x + self.chances_at_first
         end = alpha + age_ + np.asarray(weeks, dtype=float)
-        grown = hyp2f1(r + x, b + x, a + b + x - 1, np.asarray(weeks) / end)
-        chance = 1 - ((alpha + age_) / end) ** (r + x) * grown
-        return (a + b + x - 1) / (a - 1) * chance * self.probability_alive(frequency, recency, age)
+        grown = hyp2f1(r + x, b + chances, a + b + chances - 1, np.asarray(weeks) / end)
+        share = 1 - ((alpha + age_) / end) ** (r + x) * grown
+        return (a + b + chances - 1) / (a - 1) * share * self.probability_alive(frequency, recency, age)
 
 
-class MbgNbd(RepeatModel):
-    """As BG/NBD, but may leave after the first purchase too: who never came back may be gone."""
+class BgNbd(_BetaGeometric):
+    """May leave after any repeat purchase. Who never came back cannot have left: P(alive) is 1."""
 
-    names = ("r", "alpha", "a", "b")
-    starts = ((0.5, 1.0, 0.8, 2.0), (1.0, 1.0, 1.0, 1.0))
+    chances_at_first = 0
 
-    def _log_likelihoods(self, values: Floats, x: Floats, t_x: Floats, age: Floats) -> Floats:
-        r, alpha, a, b = values
-        shared = (
-            gammaln(r + x)
-            - gammaln(r)
-            + r * np.log(alpha)
-            + gammaln(a + b)
-            + gammaln(b + x + 1)
-            - gammaln(b)
-            - gammaln(a + b + x + 1)
-        )
-        left = np.log(a) - np.log(b + x) + (r + x) * (np.log(alpha + age) - np.log(alpha + t_x))
-        return shared - (r + x) * np.log(alpha + age) + np.logaddexp(left, 0.0)
 
-    def probability_alive(self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> Floats:
-        r, alpha, a, b = self._values()
-        x, t_x, age_ = (np.asarray(values, dtype=float) for values in (frequency, recency, age))
-        return 1 / (1 + a / (b + x) * np.exp((r + x) * np.log((alpha + age_) / (alpha + t_x))))
+class MbgNbd(_BetaGeometric):
+    """May leave after the first purchase too: who never came back may be gone."""
 
-    def expected_repeats(self, weeks: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> Floats:
-        r, alpha, a, b = self._values()
-        x, _, age_ = (np.asarray(values, dtype=float) for values in (frequency, recency, age))
-        end = alpha + age_ + np.asarray(weeks, dtype=float)
-        grown = hyp2f1(r + x, b + x + 1, a + b + x, np.asarray(weeks) / end)
-        chance = 1 - ((alpha + age_) / end) ** (r + x) * grown
-        return (a + b + x) / (a - 1) * chance * self.probability_alive(frequency, recency, age)
+    chances_at_first = 1
 
 
 class ParetoNbd(RepeatModel):

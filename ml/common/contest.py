@@ -23,12 +23,8 @@ from ml.common.registry import Entry, Status
 AUC_TOLERANCE = 0.005
 LOG_LOSS_TOLERANCE = 0.005
 LEAK_CHECKS = ("single_feature_auc", "shuffled_labels", "label_maturity_days")  # what a champion must have passed
-_QUESTION = (
-    "name",
-    "positive_is_order",
-    "horizon_days",
-    "active_days",
-)  # fields of Task that make two models incomparable
+# Fields of Task that make two models incomparable.
+_QUESTION = ("name", "positive_is_order", "horizon_days", "active_days")
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,8 @@ def _lost_auc(features: pd.DataFrame, labels: np.ndarray, next_labels: np.ndarra
     return single_feature_auc(features, labels) - single_feature_auc(features, next_labels)
 
 
-Judge = Callable[
-    [pd.DataFrame, np.ndarray, pd.DataFrame], np.ndarray
-]  # train inputs, train labels, test inputs -> scores
+# Train inputs, train labels, test inputs -> scores.
+Judge = Callable[[pd.DataFrame, np.ndarray, pd.DataFrame], np.ndarray]
 
 
 def shuffled_check(

@@ -161,9 +161,8 @@ class CutEvaluation:
     train_cuts: tuple[pd.Timestamp, ...]
     candidate: str  # chosen before the cut was looked at
     calibration: str
-    figures: dict[
-        str, Metrics
-    ]  # by candidate, fitted on all training cuts and not calibrated; and `champion`, calibrated
+    # By candidate, fitted on all training cuts and not calibrated; and of `champion`, calibrated.
+    figures: dict[str, Metrics]
     feature_names: list[str]
 
 

@@ -19,9 +19,8 @@ from ml.common.labels import labels_of
 
 BINS = 10
 DRIFT = 0.25  # PSI: below .1 nothing, .1 to .25 look, above .25 another population (the usual rule in credit scoring)
-NOISE_QUANTILE = (
-    0.99  # of the PSI that two samples of one population show; with thirty inputs, a third of a false line a run
-)
+# Of the PSI that two samples of one population show; with thirty inputs, a third of a false line a run.
+NOISE_QUANTILE = 0.99
 DECAY = 0.25  # mean score over observed rate outside 1/1.25 … 1.25: a budget planned on the scores is a quarter off
 DECAY_ERRORS = 2  # standard errors of the observed rate, beside DECAY
 _SHARE_FLOOR = 1e-4  # an empty bin counts as this share: PSI would be infinite
