@@ -5,8 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-COMPILED := dagster dagster_shared dagster_dbt dagster_pipes dbt dbt_common great_expectations sklearn pandas numpy pyarrow pydantic \
-	sqlalchemy alembic jinja2 mashumaro agate rich joblib duckdb yaml
+NOT_COMPILED := /(tests?|pip|setuptools|phonenumbers|sqlfluff)/
 SPARK_VENV := .venv-spark
 SPARK_STAMP := $(SPARK_VENV)/.ready
 
@@ -28,9 +27,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 \
 		&& $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; } \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@# What every run imports, compiled at once and on all cores; the rest is when it is first wanted.
-	@cd $(VENV)/lib/python*/site-packages && $(CURDIR)/$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(COMPILED) >/dev/null || true
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@# What runs import, compiled at once and on all cores: where Python may not write byte code, every process would compile it again.
+	@$(BIN)/python -m compileall -q -j 0 -x '$(NOT_COMPILED)' $(VENV)/lib/python*/site-packages orchestration ml simulator >/dev/null || true
 	@touch $@
 
 setup: $(STAMP) ## create .venv and install the pinned packages

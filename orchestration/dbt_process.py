@@ -1,10 +1,12 @@
-"""dbt in a process of its own, with three things other than its command line does.
+"""dbt in a process of its own, with four things other than its command line does.
 
 * Where the build file lies does not make it parse the project again: dbt keeps a hash of everything about the connection that
   Jinja may read, the file's path among it, and parses all anew when it changes. No model or macro reads the path.
 * It imports itself once for all invocations of a run: `--serve` waits for requests on standard input and forks for each of
   them, so that every invocation still has a process, an adapter and a connection of its own (`orchestration.dbt_server`).
 * A build does not write the manifest that it has read: nobody reads it there, and it takes a second, twice.
+* What no log is to hold is not put into words: dbt makes a message of each of its forty events per node, and of those of level
+  debug only to throw it away.
 
 Run as `python -m orchestration.dbt_process <arguments of dbt>` or `python -m orchestration.dbt_process --serve`.
 """
@@ -26,10 +28,13 @@ import dbt.task.runnable
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.cli.main import cli
+from dbt_common.events.base_types import BaseEvent, EventLevel
+from dbt_common.events.event_manager import EventManager
 
 # Begins the line that ends the answer to a request; what follows is the exit code. No line of dbt's begins like it.
 END_OF_ANSWER = "\x1e dbt "
 _ALL_KEYS = DuckDBCredentials._connection_keys
+_FIRE_EVENT = EventManager.fire_event
 
 
 def _keys_but_path(credentials: DuckDBCredentials) -> tuple[str, ...]:
@@ -40,9 +45,19 @@ def _write_nothing(*_: Any, **__: Any) -> None:
     """In place of dbt's writing of manifest.json."""
 
 
+def _fire_if_heard(
+    manager: EventManager, e: BaseEvent, level: EventLevel | None = None, *arguments: Any, **named: Any
+) -> None:
+    """In place of EventManager.fire_event. (The one callback that dbt itself sets looks for a warning.)"""
+    is_debug = (level or e.level_tag()) == EventLevel.DEBUG
+    if not is_debug or any(logger.level in (EventLevel.DEBUG, EventLevel.TEST) for logger in manager.loggers):
+        _FIRE_EVENT(manager, e, level, *arguments, **named)
+
+
 def run(arguments: list[str]) -> int:
     """dbt's command line; its exit code."""
     DuckDBCredentials._connection_keys = _keys_but_path  # pyright: ignore[reportAttributeAccessIssue]
+    EventManager.fire_event = _fire_if_heard  # pyright: ignore[reportAttributeAccessIssue]
     if "build" in arguments:
         dbt.parser.manifest.write_manifest = _write_nothing
         dbt.task.runnable.write_manifest = _write_nothing  # pyright: ignore[reportPrivateImportUsage]

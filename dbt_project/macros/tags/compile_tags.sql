@@ -58,8 +58,7 @@
     {{ tag_error(family.code, code, 'each', "'" ~ name ~ "' is no dimension; declare it under `dimensions` of the family or use categories") }}
 {% endmacro %}
 
-{% macro check_tag(family, tag, name) %}
-    {%- set grammar = tag_grammar() -%}
+{% macro check_tag(family, tag, name, grammar) %}
     {%- for key in tag.keys() if key not in grammar.allowed -%}
         {{ tag_error(family.code, name, key, 'unknown key; allowed keys are ' ~ grammar.allowed | join(', ')) }}
     {%- endfor -%}
@@ -100,7 +99,7 @@
     {%- endfor -%}
     {%- for tag in family.tags -%}
         {%- set name = tag.get('code', '(tag number ' ~ loop.index ~ ')') -%}
-        {%- do check_tag(family, tag, name) -%}
+        {%- do check_tag(family, tag, name, grammar) -%}
         {%- set sql = (tag.sql if tag.get('sql') else '') | string | trim -%}
         {%- for item in (tag_items(family, tag.each, name) if tag.get('each') else [none]) -%}
         {%- for window in tag.get('windows', [none]) -%}
