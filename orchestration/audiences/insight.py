@@ -42,9 +42,9 @@ def compare(connection: DuckDBPyConnection, audience_id: str, base_id: str | Non
 
     The base are all members, or those of another audience together with the group's. Raises InsightError.
     """
-    _check(connection, audience_id)
+    check_published(connection, audience_id)
     if base_id is not None:
-        _check(connection, base_id)
+        check_published(connection, base_id)
     parameters = {"audience": audience_id, "base": base_id}
     # Staff and testers are in no audience, so they are in no base either.
     population = (
@@ -71,7 +71,8 @@ def compare(connection: DuckDBPyConnection, audience_id: str, base_id: str | Non
     return group_count, base_count
 
 
-def _check(connection: DuckDBPyConnection, audience_id: str) -> None:
+def check_published(connection: DuckDBPyConnection, audience_id: str) -> None:
+    """Raises InsightError with the nearest name where no such audience is published."""
     known = [
         row[0]
         for row in connection.execute("select audience_id from segments.audience_catalogue order by 1").fetchall()

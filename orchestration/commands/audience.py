@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from orchestration.audiences.compile import Clock
     from orchestration.audiences.definitions import Audience
+    from orchestration.audiences.lookalike import Lookalike
 
 app = command_group("audience", "Audiences as code: rules, sizes, who is in and why, overlaps, exports and past days.")
 
@@ -76,6 +77,14 @@ _HEADINGS = {
     "demand_rate": "需求占比",
     "offer_rate": "供给占比",
     "gap_index": "缺口指数",
+    "size_share": "规模占比",
+    "size_count": "人数",
+    "expected_hits": "预计命中",
+    "model_precision": "模型精度",
+    "spend_precision": "按消费精度",
+    "random_precision": "随机精度",
+    "model_recall": "模型召回",
+    "spend_recall": "按消费召回",
 }
 
 
@@ -383,6 +392,85 @@ def gaps(
             for row in found[names].round(4).itertuples(index=False, name=None)
         ]
         print_rows(output, names, rows, _HEADINGS)
+
+
+@app.command(epilog=EPILOG)
+def lookalike(
+    audience: IdArgument,
+    pool: Annotated[
+        str | None, typer.Option("--pool", metavar="ID", help="Look among another audience. Default: all members.")
+    ] = None,
+    destination: Annotated[
+        str | None,
+        typer.Option(
+            "--destination", "-d", metavar="NAME", help="Only who agreed to it. Default: who refused nothing."
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FILE", help="Write member_id, score and rank as CSV.", dir_okay=False),
+    ] = None,
+    size: Annotated[int | None, typer.Option("--size", min=1, metavar="N", help="Save the first N only.")] = None,
+    brand: BrandOption = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Who outside the audience resembles it: precision by size beside spend rank and chance, reasons, a ranked list."""
+    with exit_codes():
+        settings = load_settings(brand)
+        from ml.lookalike.measuring import TooFew
+        from orchestration.audiences.destinations import load_destinations
+        from orchestration.audiences.export import destination_of
+        from orchestration.audiences.insight import InsightError
+        from orchestration.audiences.lookalike import lookalike as find
+
+        with _codes():
+            seed = _audience(settings, audience)
+            chosen = destination_of(load_destinations(settings), destination) if destination else None
+            with _published(settings) as (connection, _):
+                try:
+                    found = find(connection, seed, pool, chosen)
+                except (InsightError, TooFew) as error:
+                    raise fail(error, USAGE) from error
+        if output is Format.table:
+            typer.echo(_told(found, seed.audience_id))
+        curve = found.recovery.curve
+        curve = curve.assign(
+            size_count=(curve["size_share"] * found.pool_count).round().astype(int),
+            expected_hits=(curve["size_share"] * found.pool_count * curve[f"{found.ranked_by}_precision"]).round(),
+        )
+        names = ["size_share", "size_count", "expected_hits", "model_precision", "spend_precision", "random_precision"]
+        names += ["model_recall", "spend_recall"]
+        print_rows(output, names, [_rounded(row) for row in curve[names].itertuples(index=False, name=None)], _HEADINGS)
+        if save is not None:
+            chosen_members = found.members.head(size) if size else found.members
+            chosen_members.to_csv(save, index=False)
+            typer.echo(f"{len(chosen_members):,} members written to {save}", err=True)
+
+
+def _told(found: Lookalike, audience_id: str) -> str:
+    """What a marketer should know before the figures."""
+    recovery = found.recovery
+    families = ", ".join(found.left_out_families)
+    without = f", without those of {families}: the rule speaks of them" if families else ""
+    lines = [
+        f"{audience_id}: {found.seed_count:,} members looked for among {found.pool_count:,} others; {found.refused_count:,} left "
+        "out who may not be contacted",
+        f"{found.feature_count} tags{without}",
+        f"hidden members found again (AUC): model {recovery.model_auc:.3f}, spend rank {recovery.spend_auc:.3f}; "
+        f"ranked by {found.ranked_by}",
+    ]
+    if not recovery.is_model_better:
+        lines.append("the model finds no more than ranking by spend does, so members are ranked by spend")
+    if found.counts_facts:
+        lines.append(
+            "the rule counts orders or events itself, and tags of them are learnt from: part of the AUC is the rule found again"
+        )
+    columns = ["weight", "label_zh", "label_en"]
+    reasons = [
+        f"{'+' if weight > 0 else '-'} {label_zh} / {label_en}"
+        for weight, label_zh, label_en in found.reasons[columns].itertuples(index=False, name=None)
+    ]
+    return "\n".join([*lines, "what tells them apart:", *(f"  {reason}" for reason in reasons)])
 
 
 @app.command(epilog=EPILOG)
