@@ -15,8 +15,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from ml.common.registry import (
     LOG_FILE,
     Entry,
@@ -36,6 +34,8 @@ from orchestration.locking import brand_lock
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ml.common.artifacts import LoadedModel
     from ml.common.pipeline import TrainResult
 
@@ -70,6 +70,8 @@ class Settled:
 
 def rows_to_log(rows: pd.DataFrame) -> list[Entry]:
     """Entries of rows of ml.model_registry."""
+    import pandas as pd  # here: a run with nothing new reads the log, and says so within a second
+
     return merged(
         Entry(
             **{str(name): value for name, value in row.items()}
@@ -84,6 +86,8 @@ def rows_to_log(rows: pd.DataFrame) -> list[Entry]:
 
 def log_to_rows(entries: Sequence[Entry]) -> pd.DataFrame:
     """Rows of ml.model_registry of a log."""
+    import pandas as pd
+
     return pd.DataFrame([asdict(entry) for entry in entries])
 
 
@@ -130,6 +134,8 @@ def settle(
         return Settled(log, result.metadata, result.scores, is_champion=crowned is not None)
     if model is None or why_unusable(result, model, features):
         return Settled(log, result.metadata, result.scores, is_champion=False)
+    import pandas as pd
+
     present = features.loc[pd.to_datetime(features["as_of_date"]) == pd.Timestamp(moment.as_of_date)]
     return Settled(log, model.metadata, model.score(present), is_champion=True)
 
