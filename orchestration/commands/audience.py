@@ -415,6 +415,8 @@ def lookalike(
     output: FormatOption = Format.table,
 ) -> None:
     """Who outside the audience resembles it: precision by size beside spend rank and chance, reasons, a ranked list."""
+    if size and save is None:
+        raise fail("--size says how many members are saved: name a file with --save", USAGE)
     with exit_codes():
         settings = load_settings(brand)
         from ml.lookalike.measuring import TooFew
@@ -442,9 +444,12 @@ def lookalike(
         names += ["model_recall", "spend_recall"]
         print_rows(output, names, [_rounded(row) for row in curve[names].itertuples(index=False, name=None)], _HEADINGS)
         if save is not None:
-            chosen_members = found.members.head(size) if size else found.members
-            chosen_members.to_csv(save, index=False)
-            typer.echo(f"{len(chosen_members):,} members written to {save}", err=True)
+            saved = found.members.head(size) if size else found.members
+            try:
+                saved.to_csv(save, index=False)
+            except OSError as error:
+                raise fail(f"{save} cannot be written: {error.strerror or error}", USAGE) from error
+            typer.echo(f"{len(saved):,} members written to {save}", err=True)
 
 
 def _told(found: Lookalike, audience_id: str) -> str:
